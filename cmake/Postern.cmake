@@ -1,0 +1,58 @@
+# How rooms, programs and tests are declared. The tree shows the architecture: a room is a folder below src/ with a library target
+# of the same name, and tests/house/ checks what it includes and links.
+
+add_library(postern_options INTERFACE)
+target_include_directories(postern_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(postern_options INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wunused -Wconversion -Wsign-conversion
+  -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough -fstack-protector-strong -D_GLIBCXX_ASSERTIONS)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 sees dangling and out-of-bounds accesses in std::expected, std::variant and coroutines that are not there (GCC bugs 105562, 107138).
+  target_compile_options(postern_options INTERFACE -Wno-maybe-uninitialized -Wno-null-dereference)
+endif()
+target_link_options(postern_options INTERFACE -Wl,-z,relro,-z,now)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT POSTERN_SANITIZE)
+  target_compile_options(postern_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(POSTERN_SANITIZE)
+  target_compile_options(postern_options INTERFACE -fsanitize=${POSTERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(postern_options INTERFACE -fsanitize=${POSTERN_SANITIZE})
+endif()
+
+# postern_room(base/sub LINKS targets...): the library postern_base_sub of every .cpp directly in src/base/sub.
+function(postern_room room)
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  string(REPLACE "/" "_" target "postern_${room}")
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(${target} STATIC ${sources})
+  target_link_libraries(${target} PUBLIC postern_options ${ARG_LINKS})
+  set_property(GLOBAL APPEND PROPERTY POSTERN_ROOMS ${target})
+endfunction()
+
+# postern_program(name LINKS targets...): the program of every .cpp in the folder, in build/PRESET/bin.
+function(postern_program name)
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE postern_options ${ARG_LINKS})
+endfunction()
+
+# postern_test(name LINKS targets...): one GoogleTest program of every *_test.cpp in the folder.
+function(postern_test name)
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE POSTERN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" POSTERN_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE postern_options ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS ${name})
+endfunction()
+
+# postern_add_rooms(): every folder here that has a CMakeLists.txt, in the order given, so that a room can come and go by itself.
+function(postern_add_rooms)
+  foreach(room ${ARGN})
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/CMakeLists.txt)
+      add_subdirectory(${room})
+    endif()
+  endforeach()
+endfunction()

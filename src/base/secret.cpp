@@ -1,0 +1,37 @@
+#include "base/secret.hpp"
+
+#include <cstring>
+
+namespace postern {
+
+void wipe(void* memory, std::size_t size) noexcept {
+  if (size == 0) return;
+  std::memset(memory, 0, size);
+  // The memory is an input of this empty statement, so the store above has a reader and stays.
+  asm volatile("" : : "r"(memory) : "memory");
+}
+
+namespace {
+
+/// Hides a value from the optimiser, which would otherwise be free to leave the loop early.
+std::uint8_t opaque(std::uint8_t value) noexcept {
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
+}  // namespace
+
+bool constant_time_equal(ByteView a, ByteView b) noexcept {
+  if (a.size() != b.size()) return false;
+  std::uint8_t difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference = opaque(static_cast<std::uint8_t>(difference | (a[i] ^ b[i])));
+  return difference == 0;
+}
+
+bool constant_time_is_zero(ByteView bytes) noexcept {
+  std::uint8_t seen = 0;
+  for (const std::uint8_t byte : bytes) seen = opaque(static_cast<std::uint8_t>(seen | byte));
+  return seen == 0;
+}
+
+}  // namespace postern
