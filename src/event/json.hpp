@@ -8,7 +8,7 @@
 namespace postern::event {
 
 /// One line without its end: keys in the order of docs/events.md, unknown members left out, text in UTF-8 (bytes that are not
-/// become U+FFFD), no line break inside.
+/// become U+FFFD), control characters and line separators escaped, so that an event is one line to every reader.
 [[nodiscard]] std::string to_json(const LogonEvent& event);
 
 }  // namespace postern::event

@@ -27,7 +27,7 @@ struct Source {
 /// An NTSTATUS, also one that NtStatus does not list.
 struct Status {
   std::uint32_t code = 0;
-  std::string name{};  ///< empty if nobody named it
+  Text name{};
   [[nodiscard]] static Status of(NtStatus status) { return {static_cast<std::uint32_t>(status), std::string{name_of(status)}}; }
   bool operator==(const Status&) const = default;
 };
