@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/nt_status.hpp"
@@ -24,8 +25,13 @@ class Decisions {
   Decisions() = default;
 
   /// One entry for each setting that has a say at this stage or an earlier one: denials first, then `depends`, audits, allowances.
-  [[nodiscard]] const std::vector<PolicyDecision>& entries() const { return entries_; }
+  [[nodiscard]] const std::vector<PolicyDecision>& entries() const& { return entries_; }
+  /// By value from a temporary, so that `for (… : evaluate(…).entries())` holds what it walks.
+  [[nodiscard]] std::vector<PolicyDecision> entries() && { return std::move(entries_); }
   [[nodiscard]] bool denied() const { return verdict() == Decision::deny; }
+  /// Nothing denies and nothing is undecided. A running authority lets nobody in on less at Stage::verified; earlier, `depends`
+  /// means that verification has to tell.
+  [[nodiscard]] bool allowed() const { return verdict() == Decision::allow || verdict() == Decision::audit; }
   /// The decision of the first entry; `allow` if no setting has a say.
   [[nodiscard]] Decision verdict() const { return entries_.empty() ? Decision::allow : entries_.front().decision; }
 

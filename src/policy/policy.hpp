@@ -12,6 +12,9 @@
 
 namespace postern::policy {
 
+using event::from_name;
+using event::name_of;
+
 /// `when_supported` asks only of those whom the setting's text calls supporting; `always` asks of everybody.
 enum class Level : std::uint8_t { never, when_supported, always };
 enum class PlainHttp : std::uint8_t { never, loopback, always };
@@ -94,6 +97,8 @@ struct Setting {
 
 /// Every setting with its value as text, in order.
 [[nodiscard]] std::vector<Setting> settings_of(const Policy& policy);
+/// One setting's value as text; empty for a name that is none of those above.
+[[nodiscard]] std::string value_of(const Policy& policy, std::string_view name);
 /// Sets one setting from its text form. Names in any case, values exactly as documented; `ClockSkew` takes `36h`, `90m`, `30s` or
 /// `off`. An error names the setting and what it takes, and leaves the policy as it was.
 [[nodiscard]] Result<void> set(Policy& policy, std::string_view name, std::string_view value);
