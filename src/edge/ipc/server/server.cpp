@@ -1,11 +1,5 @@
 #include "edge/ipc/server/server.hpp"
 
-#include <grp.h>
-#include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -26,8 +20,13 @@
 #include <chrono>
 #include <cstring>
 #include <deque>
+#include <grp.h>
 #include <map>
 #include <optional>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 #include "base/reader.hpp"
@@ -59,13 +58,15 @@ bool is_served(asio::io_context& io, const std::string& path) {
   return !error;
 }
 
-Result<Protocol::acceptor> bind_socket(asio::io_context& io, const std::string& path, std::uint32_t mode, const std::string& group) {
+Result<Protocol::acceptor> bind_socket(asio::io_context& io, const std::string& path, std::uint32_t mode,
+                                       const std::string& group) {
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
     return fail(ErrorCode::invalid_input, "socket", Error::kNoOffset, "the path is too long for a socket: " + path);
   }
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) == 0) {
-    if (!S_ISSOCK(status.st_mode)) return fail(ErrorCode::conflict, "socket", Error::kNoOffset, path + " is there and is no socket");
+    if (!S_ISSOCK(status.st_mode))
+      return fail(ErrorCode::conflict, "socket", Error::kNoOffset, path + " is there and is no socket");
     if (is_served(io, path)) return fail(ErrorCode::conflict, "socket", Error::kNoOffset, path + " is served by another process");
     ::unlink(path.c_str());
   }

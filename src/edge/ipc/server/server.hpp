@@ -34,7 +34,8 @@ inline constexpr std::size_t kMaxAdminReplyBytes = 64 * 1024 * 1024;
 class Server {
  public:
   /// Binds both sockets; what is left of a dead server under the same path is removed, a live one is a `conflict`.
-  [[nodiscard]] static Result<std::unique_ptr<Server>> listen(ServerConfig config, authority::Authority& authority, AdminHandler admin);
+  [[nodiscard]] static Result<std::unique_ptr<Server>> listen(ServerConfig config, authority::Authority& authority,
+                                                              AdminHandler admin);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   virtual ~Server() = default;
