@@ -20,10 +20,10 @@
 namespace postern::ntlm {
 
 inline constexpr std::uint8_t kProtocolVersion = 1;
-inline constexpr std::size_t kMaxFrameBytes = 256 * 1024;    ///< one message on the socket, length field aside
-inline constexpr std::size_t kMaxTokenBytes = 64 * 1024;     ///< one token of a client; R26
-inline constexpr std::size_t kMaxNameBytes = 1024;           ///< one text (UTF-8)
-inline constexpr std::size_t kMaxBindings = 16;              ///< channel bindings that one connection may accept
+inline constexpr std::size_t kMaxFrameBytes = 256 * 1024;  ///< one message on the socket, length field aside
+inline constexpr std::size_t kMaxTokenBytes = 64 * 1024;   ///< one token of a client; R26
+inline constexpr std::size_t kMaxNameBytes = 1024;         ///< one text (UTF-8)
+inline constexpr std::size_t kMaxBindings = 16;            ///< channel bindings that one connection may accept
 inline constexpr std::size_t kMaxTargetNames = 256;
 inline constexpr std::size_t kMaxGroups = 4096;
 
@@ -64,8 +64,9 @@ struct FinishRequest {
   HandshakeId handshake{};
   Bytes token{};
   std::vector<ChannelBindingHash> channel_bindings{};  ///< each that this connection accepts; none on a channel without TLS
-  std::vector<std::string> target_names{};             ///< accepted MsvAvTargetName values, for example "HTTP/www.example.org"; none: not checked
-  bool wants_session_key = false;                      ///< answered only if the peer has that right (R31)
+  std::vector<std::string>
+      target_names{};              ///< accepted MsvAvTargetName values, for example "HTTP/www.example.org"; none: not checked
+  bool wants_session_key = false;  ///< answered only if the peer has that right (R31)
   bool operator==(const FinishRequest&) const = default;
 };
 
@@ -112,8 +113,8 @@ struct Verdict {
   Identity identity{};                        ///< whole if allowed; as claimed if denied
   std::vector<std::string> groups{};          ///< names or SIDs
   LogonFacts facts{};
-  std::string event_id{};                     ///< the LogonEvent's id; empty if none was recorded
-  std::string why{};                          ///< one line for the edge's log; holds no secret
+  std::string event_id{};  ///< the LogonEvent's id; empty if none was recorded
+  std::string why{};       ///< one line for the edge's log; holds no secret
   std::optional<ExportedSessionKey> session_key{};
 
   [[nodiscard]] bool allowed() const { return status == NtStatus::success; }

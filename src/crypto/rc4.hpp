@@ -1,0 +1,42 @@
+// RC4, the stream cipher of NTLM's key exchange and session security (MS-NLMP 3.4.3, 3.4.4).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.hpp"
+
+namespace postern::crypto {
+
+/// A key stream under way. Moves, never copies (two users of one stream would give the exclusive-or of their texts away), wipes
+/// itself. The cells are bytes, so the whole state lies in five cache lines. The cipher indexes them by secret values: that is what
+/// RC4 is, and it is a named exception to constant-time indexing. Misuse (a key of no or over 256 bytes, texts of unequal size, a
+/// moved-from cipher) is a fault of ours, never of a peer's bytes, and aborts, because going on would send clear text.
+class Rc4 {
+ public:
+  static constexpr std::size_t kMaxKeyBytes = 256;
+
+  /// `key` has 1 to 256 bytes.
+  explicit Rc4(ByteView key) noexcept;
+  Rc4(Rc4&& other) noexcept;
+  Rc4& operator=(Rc4&& other) noexcept;
+  ~Rc4();
+
+  /// A second stream that goes on from the same place: written out, for a caller that must look ahead and come back.
+  [[nodiscard]] Rc4 duplicate() const noexcept { return Rc4{*this}; }
+
+  /// Exclusive-or of the next bytes of the stream and `in`, to `out`; same size, either apart or the same place.
+  void apply(ByteView in, MutableByteView out) noexcept;
+  void apply(MutableByteView in_out) noexcept { apply(in_out, in_out); }
+
+ private:
+  Rc4(const Rc4&) noexcept = default;
+  void erase() noexcept;
+
+  std::array<std::uint8_t, 256> cells_;
+  std::uint8_t i_ = 0;
+  std::uint8_t j_ = 0;
+};
+
+}  // namespace postern::crypto
