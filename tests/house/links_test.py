@@ -21,24 +21,32 @@ def read_graph(text: str) -> dict[str, list[str]]:
     return {line.split(":", 1)[0]: line.split(":", 1)[1].split() for line in text.splitlines() if line}
 
 
+def room_of_target(target: str, rules: dict[str, Rule]) -> str | None:
+    """The longest listed room that a library's name begins with (postern_account_sqlite is account); programs are apps/NAME."""
+    if not target.startswith("postern_"):
+        return "apps/" + target if "apps/" + target in rules else None
+    name = target.removeprefix("postern_")
+    fitting = [room for room in rules if name == room.replace("/", "_") or name.startswith(room.replace("/", "_") + "_")]
+    return max(fitting, key=len, default=None)
+
+
 def graph_violations(graph: dict[str, list[str]], rules: dict[str, Rule]) -> list[str]:
-    rooms = {"postern_" + room.replace("/", "_"): room for room in rules if not room.startswith("apps/")}
     found = []
     for target, libraries in graph.items():
-        room = rooms.get(target, "apps/" + target)
-        if room not in rules:
+        room = room_of_target(target, rules)
+        if room is None:
             found.append(f"{target}: not in allowed-includes.txt")
             continue
         for library in libraries:
             if library == "postern_options":
                 continue
             if library.startswith("postern_"):
-                into = rooms.get(library)
-                if into not in rules[room].rooms:
+                into = room_of_target(library, rules)
+                if into != room and into not in rules[room].rooms:
                     found.append(f"{target} may not link {library}")
             elif room in STANDARD_ONLY and library != "Threads::Threads":
                 found.append(f"{target} may not link {library}: the standard libraries only")
-        for reached in reachable(target, graph) & {"postern_account", "postern_authority"}:
+        for reached in sorted(library for library in reachable(target, graph) if room_of_target(library, rules) in ("account", "authority")):
             if room.startswith("edge/") or room in ("apps/postern", "apps/postern-gateway"):
                 found.append(f"{target} reaches {reached}")
     return found
@@ -141,6 +149,8 @@ class HouseLinks(unittest.TestCase):
         self.assertEqual(graph_violations(good | {"postern_spnego": ["fmt::fmt"]}, rules), ["postern_spnego may not link fmt::fmt: the standard libraries only"])
         self.assertEqual(graph_violations(good | {"postern_wire": ["postern_base"], "postern_base": ["postern_account"]}, rules),
                          ["postern_base may not link postern_account", "postern-gateway reaches postern_account"])
+        self.assertEqual(graph_violations({"postern_account_sqlite": ["postern_account"], "postern_account": []}, rules), [])
+        self.assertEqual(len(graph_violations({"postern": ["postern_account_sqlite"], "postern_account_sqlite": []}, rules)), 2)
         self.assertEqual(len(graph_violations({"postern_cellar": []}, rules)), 1)
 
     def compiled(self, folder: str, name: str, text: str, *flags: str) -> pathlib.Path:
