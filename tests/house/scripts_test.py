@@ -28,7 +28,7 @@ def shellcheck(script: pathlib.Path) -> str:
 class HouseScripts(unittest.TestCase):
     def test_EveryScriptParses(self):
         files = scripts(ROOT)
-        for name in ("check", ".ci/run"):
+        for name in ("check", "start", ".ci/run"):
             self.assertIn(ROOT / name, files)
         for script in files:
             self.assertEqual(syntax_error(script), "", script)

@@ -1,5 +1,5 @@
 # acceptors.sh - NTLM acceptors that are not ours, for our client and to prove the clients: Samba and gss-ntlmssp behind acceptor.py, Apache.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # run.sh reads what is set here
 
 # make_certificate: a certificate of the test's own in $SCRATCH/tls.crt and tls.key (RSA, SHA-256).
 make_certificate() {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # clients.sh - independent NTLM clients. Sourced by run.sh, and run as "clients.sh FUNCTION ..." so that a client has a process of its own.
 # Each function takes URL USER PASSWORD, logs on as $DOMAIN\USER, and prints the HTTP status.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # run.sh reads what is set here
 
 CURL=(curl --silent --show-error --insecure --output /dev/null --write-out '%{http_code}\n' --max-time 60)
 
@@ -49,7 +49,7 @@ prepare_clients() {
   (cd "$SCRATCH/npm" && npm ci --ignore-scripts --no-audit --no-fund) >"$SCRATCH/logs/npm.log" 2>&1 || WHY_NOT[npm]="npm ci failed: $(tail -n 1 "$SCRATCH/logs/npm.log")"
   say "the JDK and the Go client"
   javac -d "$SCRATCH/java" "$PEERS/clients/UrlConnection.java" >"$SCRATCH/logs/javac.log" 2>&1 || WHY_NOT[jdk]="javac failed: $(tail -n 1 "$SCRATCH/logs/javac.log")"
-  (cd "$PEERS/clients" && GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$SCRATCH/go-cache GOFLAGS= go build -o "$SCRATCH/goclient" main.go) >"$SCRATCH/logs/go.log" 2>&1 ||
+  (cd "$PEERS/clients" && GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$SCRATCH/go-cache GOFLAGS="" go build -o "$SCRATCH/goclient" main.go) >"$SCRATCH/logs/go.log" 2>&1 ||
     WHY_NOT[go]="go build failed: $(tail -n 1 "$SCRATCH/logs/go.log")"
   /usr/bin/python3 -c 'import requests_ntlm' 2>/dev/null || WHY_NOT[requests]="python3-requests-ntlm is not installed"
   # requests-ntlm takes MD4 from OpenSSL, which has it in the legacy provider alone.

@@ -1,5 +1,5 @@
 # lib.sh - what the peer tests share: results, daemons that this run started, waiting. Sourced by run.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # run.sh reads what is set here
 
 PEERS=$POSTERN_ROOT/tests/peers
 PASSED=0 FAILED=0 SKIPPED=0

@@ -27,6 +27,7 @@ chmod 711 "$SCRATCH"
 mkdir -p "$SCRATCH/logs"
 # shellcheck disable=SC2317 # called by the trap
 clean_up() {
+  stop_postern
   stop_all
   mkdir -p "$POSTERN_ROOT/build/peers-logs"
   cp -r "$SCRATCH/logs/." "$POSTERN_ROOT/build/peers-logs/" 2>/dev/null
@@ -35,10 +36,12 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# logons NAME FUNCTION URL: the right password is accepted, and its three refusing twins are not.
+# logons NAME FUNCTION URL MIC BINDING: the right password is accepted and its event says what it must; the three twins are refused.
 logons() {
   local name=$1 client=$2 url=$3
+  if [ $CONTROL = no ]; then event_mark; fi
   expect "$name: the right password logs on" 200 bash "$PEERS/clients.sh" "$client" "$url" "$USER_RIGHT" "$PASSWORD_RIGHT"
+  if [ $CONTROL = no ]; then expect_event "$name" "$4" "$5"; fi
   expect "$name: a wrong password is refused" 401 bash "$PEERS/clients.sh" "$client" "$url" "$USER_RIGHT" Wrong.1
   if [ $CONTROL = yes ]; then return; fi  # Samba's helper with a fixed password takes any name
   expect "$name: an unknown account is refused" 401 bash "$PEERS/clients.sh" "$client" "$url" "$USER_UNKNOWN" "$PASSWORD_RIGHT"
@@ -55,12 +58,11 @@ client_matrix() {
       # shellcheck disable=SC2086 # a list of words
       why=$(missing $needs)
       if [ -n "$why" ]; then wanted "$name, $scheme" && skipped "$name, $scheme" "$why"; continue; fi
-      logons "$name, $scheme" "$function" "$url"
-      if [ $CONTROL = no ]; then expect_event "$name, $scheme" "$mic" "$binding"; fi
+      logons "$name, $scheme" "$function" "$url" "$mic" "$binding"
     done
   done
 }
-export DOMAIN SCRATCH PEERS
+export DOMAIN SCRATCH PEERS BUILD USER_RIGHT
 
 section "clients"
 prepare_clients
