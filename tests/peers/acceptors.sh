@@ -1,8 +1,8 @@
 # acceptors.sh - NTLM acceptors that are not ours, for our client and to prove the clients: Samba and gss-ntlmssp behind acceptor.py, Apache.
 # shellcheck shell=bash disable=SC2034 # run.sh reads what is set here
 
-# make_certificate: a certificate of the test's own in $SCRATCH/tls.crt and tls.key (RSA, SHA-256).
-make_certificate() {
+# make_test_certificate: a certificate of the test's own in $SCRATCH/tls.crt and tls.key (RSA, SHA-256).
+make_test_certificate() {
   openssl req -x509 -newkey rsa:2048 -nodes -sha256 -days 30 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
     -keyout "$SCRATCH/tls.key" -out "$SCRATCH/tls.crt" 2>"$SCRATCH/logs/openssl.log"
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/peers/run.sh - logons between Postern and programs that share no NTLM code with it.
 #   run.sh [--counts FILE] [--only TEXT]   independent clients through our gateway; our client at independent acceptors
-#   run.sh --control [--only TEXT]         the same clients at Samba's acceptor, without Postern: shows that the clients and scripts are sound
+#   run.sh --control [--only TEXT]         without Postern, the same clients and acceptors at each other: shows that they and the scripts are sound
 # One line a test: passed, failed or skipped with the reason. Exit status 1 if one failed. Uses the release build (BUILD).
 set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
@@ -66,11 +66,16 @@ export DOMAIN SCRATCH PEERS BUILD USER_RIGHT
 
 section "clients"
 prepare_clients
-make_certificate || die "openssl could not make a certificate"
+make_test_certificate || die "openssl could not make a certificate"
 if [ $CONTROL = yes ]; then
   section "control: clients at Samba's acceptor"
   start_acceptor samba || die "Samba's acceptor did not start"
   client_matrix "$ACCEPTOR_HTTP" "$ACCEPTOR_HTTPS"
+  section "control: curl --negotiate at the other acceptors"
+  start_acceptor gss || die "the acceptor of gss-ntlmssp did not start"
+  for url in "$ACCEPTOR_HTTP" "$ACCEPTOR_HTTPS"; do logons "curl --negotiate at gss-ntlmssp, ${url%%:*}" client_curl_negotiate "$url"; done
+  start_apache || die "Apache did not start"
+  for url in "$ACCEPTOR_HTTP" "$ACCEPTOR_HTTPS"; do logons "curl --negotiate at Apache, ${url%%:*}" client_curl_negotiate "$url"; done
 else
   section "clients through postern-gateway"
   start_postern || { failed "posternd and postern-gateway start" "$WHY"; }
