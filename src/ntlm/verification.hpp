@@ -1,0 +1,68 @@
+// The comparison: does a response prove the key? (MS-NLMP 3.3.1, 3.3.2, server side.)
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "base/keys.hpp"
+#include "base/result.hpp"
+#include "ntlm/session_keys.hpp"
+#include "wire/messages.hpp"
+#include "wire/ntlmv2_response.hpp"
+
+namespace postern::ntlm {
+
+/// The kinds of response that a verifier may accept. Policy chooses; the default of a fresh Postern is NTLMv2 alone.
+class VersionSet {
+ public:
+  constexpr VersionSet(std::initializer_list<wire::ResponseVersion> versions) {
+    for (const wire::ResponseVersion version : versions) bits_ |= bit(version);
+  }
+  [[nodiscard]] constexpr bool has(wire::ResponseVersion version) const { return (bits_ & bit(version)) != 0; }
+
+ private:
+  static constexpr std::uint32_t bit(wire::ResponseVersion version) { return 1u << static_cast<unsigned>(version); }
+  std::uint32_t bits_ = 0;
+};
+inline constexpr VersionSet kNtlmv2Only{wire::ResponseVersion::ntlm_v2};
+
+/// What the comparison needs beside the key: plain data that can be sent to where the key is. Views into the messages of the
+/// handshake, which outlive it; the texts are UTF-16LE exactly as NTOWFv2 takes them.
+struct VerificationRequest {
+  wire::ResponseVersion version = wire::ResponseVersion::anonymous;  ///< by shape
+  wire::ServerChallenge server_challenge{};
+  wire::NegotiateFlags negotiated{};
+  Bytes user_utf16{};
+  Bytes domain_utf16{};
+  ByteView nt_response{};
+  ByteView lm_response{};
+};
+
+/// Proof that a response was compared with what the key yields and was equal. Made by `verify_response` alone, so that no path to a
+/// logon can leave the comparison out (R7).
+class ResponseVerified {
+ public:
+  ResponseVerified(ResponseVerified&&) noexcept = default;
+  ResponseVerified& operator=(ResponseVerified&&) noexcept = default;
+
+  /// What the response turned out to be: `lm` by shape can be `lm_v2`.
+  [[nodiscard]] wire::ResponseVersion version() const { return version_; }
+  [[nodiscard]] const KeyExchangeKey& key_exchange_key() const& { return key_exchange_key_; }
+
+ private:
+  ResponseVerified(wire::ResponseVersion version, KeyExchangeKey key) : version_{version}, key_exchange_key_{std::move(key)} {}
+  friend Result<ResponseVerified> verify_response(const VerificationRequest&, const NtHash&, VersionSet);
+
+  wire::ResponseVersion version_;
+  KeyExchangeKey key_exchange_key_;
+};
+
+/// Recomputes the response with `nt_hash` and compares in constant time. Errors: `wrong_password`; `policy` if the response is of a
+/// kind outside `allowed` (nothing is compared then, R12); `malformed` for a shape that proves nothing (R7).
+/// An LM response of the oldest kind cannot be verified: no LM hash is stored.
+[[nodiscard]] Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash,
+                                                       VersionSet allowed);
+
+}  // namespace postern::ntlm
