@@ -20,6 +20,11 @@ class VersionSet {
   constexpr VersionSet(std::initializer_list<wire::ResponseVersion> versions) {
     for (const wire::ResponseVersion version : versions) bits_ |= bit(version);
   }
+  [[nodiscard]] constexpr VersionSet with(wire::ResponseVersion version) const {
+    VersionSet more = *this;
+    more.bits_ |= bit(version);
+    return more;
+  }
   [[nodiscard]] constexpr bool has(wire::ResponseVersion version) const { return (bits_ & bit(version)) != 0; }
 
  private:

@@ -1,0 +1,1 @@
+postern_fuzz(event_json LINKS postern_event postern_event_reader)

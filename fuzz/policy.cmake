@@ -1,0 +1,1 @@
+postern_fuzz(policy_target_name LINKS postern_policy)

@@ -1,0 +1,65 @@
+#include "authority/account_cache.hpp"
+
+#include <iterator>
+
+namespace postern::authority {
+
+std::shared_ptr<AccountSlot> AccountCache::slot_of(const AccountKey& key) {
+  const std::lock_guard lock{mutex_};
+  if (const auto known = index_.find(key); known != index_.end()) {
+    order_.splice(order_.begin(), order_, known->second);
+    return order_.front().slot;
+  }
+  // A slot that is in use, or has counters on their way to the store, stays: its memory is ahead of the store.
+  for (auto place = order_.end(); order_.size() >= max_slots_ && place != order_.begin();) {
+    --place;
+    if (place->slot.use_count() > 1) continue;
+    index_.erase(place->key);
+    place = order_.erase(place);
+  }
+  order_.push_front(Entry{key, std::make_shared<AccountSlot>()});
+  index_.emplace(key, order_.begin());
+  return order_.front().slot;
+}
+
+Result<void> AccountCache::refresh(AccountSlot& slot, const AccountKey& key) {
+  const std::uint64_t stamp = store_.change_stamp(key.domain, key.name_key);
+  if (slot.loaded_ && !slot.invalid_ && slot.stamp_ == stamp) return {};
+  POSTERN_TRY(found, store_.find_account(key.domain, key.name_key));
+  if (!found) {
+    if (slot.account) slot.bad_passwords = {};
+    slot.account.reset();
+    slot.nt_hash = decoy_.duplicate();
+    slot.stamp_ = stamp;
+  } else {
+    // The same counters version: nobody reset the counters, and ours may be ahead of what was committed.
+    const bool ours_are_newer =
+        slot.account && slot.account->id == found->account.id && slot.account->counters_version == found->account.counters_version;
+    if (!ours_are_newer) slot.bad_passwords = found->account.bad_passwords;
+    slot.nt_hash = std::move(found->secrets.nt_hash);
+    slot.stamp_ = found->change_stamp;
+    slot.account.emplace(std::move(found->account));
+  }
+  slot.loaded_ = true;
+  slot.invalid_ = false;
+  return {};
+}
+
+Result<AccountCache::Locked> AccountCache::lock(const AccountKey& key) {
+  std::shared_ptr<AccountSlot> slot = slot_of(key);
+  std::unique_lock lock{slot->mutex};
+  POSTERN_CHECK(refresh(*slot, key));
+  return Locked{std::move(slot), std::move(lock)};
+}
+
+void AccountCache::invalidate(AccountSlot& slot) {
+  const std::lock_guard lock{slot.mutex};
+  slot.invalid_ = true;
+}
+
+std::size_t AccountCache::size() const {
+  const std::lock_guard lock{mutex_};
+  return order_.size();
+}
+
+}  // namespace postern::authority

@@ -1,0 +1,484 @@
+#include "authority/authority.hpp"
+
+#include <algorithm>
+#include <array>
+#include <unistd.h>
+#include <utility>
+
+#include "authority/logon_record.hpp"
+#include "policy/evaluate.hpp"
+#include "policy/target_name.hpp"
+
+namespace postern::authority {
+namespace {
+
+using event::Decision;
+using event::Stage;
+using wire::ResponseVersion;
+
+constexpr std::size_t kMaxNetbiosBytes = 15;
+
+/// For events of a peer that named no service of ours.
+const Service kNoService{"", event::Service::other, {}};
+
+/// What the log and the event say of an error. The four causes stay apart (R28).
+NtStatus status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::wrong_password: return NtStatus::wrong_password;
+    case ErrorCode::account_state: return NtStatus::account_restriction;
+    case ErrorCode::bindings_wrong: return NtStatus::bad_bindings;
+    case ErrorCode::target_name_wrong: return NtStatus::access_denied;
+    case ErrorCode::policy: return NtStatus::ntlm_blocked;
+    case ErrorCode::unsupported: return NtStatus::not_supported;
+    case ErrorCode::mic_wrong:
+    case ErrorCode::malformed:
+    case ErrorCode::truncated:
+    case ErrorCode::out_of_bounds:
+    case ErrorCode::too_large:
+    case ErrorCode::duplicate:
+    case ErrorCode::unexpected_message:
+    case ErrorCode::invalid_input: return NtStatus::invalid_parameter;
+    case ErrorCode::no_authority:
+    case ErrorCode::timeout:
+    case ErrorCode::io: return NtStatus::no_logon_servers;
+    case ErrorCode::denied: return NtStatus::access_denied;
+    case ErrorCode::not_found:
+    case ErrorCode::conflict:
+    case ErrorCode::internal: return NtStatus::internal_error;
+  }
+  return NtStatus::internal_error;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+ntlm::AccountKind kind_of(account::AccountKind kind) { return static_cast<ntlm::AccountKind>(kind); }
+
+event::AccountKind event_kind_of(account::AccountKind kind) {
+  switch (kind) {
+    case account::AccountKind::domain: return event::AccountKind::domain;
+    case account::AccountKind::local: return event::AccountKind::local;
+    case account::AccountKind::machine: return event::AccountKind::machine;
+  }
+  return event::AccountKind::unknown;
+}
+
+ntlm::VersionSet verifiable(const policy::Policy& policy) {
+  ntlm::VersionSet allowed{};
+  for (const ResponseVersion version :
+       {ResponseVersion::ntlm_v1, ResponseVersion::ntlm_v1_ess, ResponseVersion::lm_v2, ResponseVersion::ntlm_v2}) {
+    if (policy::may_verify(policy, event_version(version))) allowed = allowed.with(version);
+  }
+  return allowed;
+}
+
+/// A waiver if the policy does not ask for the proof.
+std::optional<ntlm::Waiver> waiver_of(policy::Requirement requirement, std::string_view setting) {
+  if (requirement == policy::Requirement::required) return std::nullopt;
+  return ntlm::Waiver{setting, "not required"};
+}
+
+}  // namespace
+
+/// One logon while it is judged, and what its event will say.
+struct Authority::Judgement {
+  std::shared_ptr<const Snapshot> snapshot{};
+  const Service* service = nullptr;
+  ntlm::ConnectionFacts connection{};
+  FileTime now{};
+  std::string who{};  ///< for the back-off
+
+  event::Facts facts{};
+  std::vector<event::PolicyDecision> policy{};
+  std::vector<event::Finding> findings{};
+  event::Correlation correlation{};
+  event::Outcome outcome = event::Outcome::failure;
+
+  ntlm::Verdict verdict{};
+  std::optional<account::CounterUpdate> counters{};
+  std::shared_ptr<AccountSlot> slot{};  ///< keeps the account's counters in memory until they are durable
+
+  void deny(NtStatus status, std::string why) {
+    verdict.status = status;
+    verdict.why = std::move(why);
+  }
+  void deny(const Error& error) { deny(status_of(error.code), error.to_line()); }
+  void block(const policy::Decisions& decisions) {
+    outcome = event::Outcome::blocked;
+    const event::PolicyDecision& first = decisions.entries().front();
+    deny(policy::status_for(decisions), first.setting + " = " + first.value + ": " + first.why);
+  }
+};
+
+Authority::Authority(Config config, account::Store& store, Environment& environment, event::Sink* sink)
+    : store_{store},
+      environment_{environment},
+      digest_key_{environment.random_value<DigestKey>()},
+      handshakes_{config.handshake_lifetime},
+      accounts_{store, environment.random_value<NtHash>(), config.cached_accounts},
+      committer_{store, sink} {
+  publish(std::move(config), store.list_domains().value_or(std::vector<account::Domain>{}));
+}
+
+Authority::~Authority() = default;
+
+const Service* Authority::Snapshot::service(std::string_view name) const {
+  const auto found = std::ranges::find(config.services, name, &Service::name);
+  return found == config.services.end() ? nullptr : &*found;
+}
+
+std::shared_ptr<const Authority::Snapshot> Authority::snapshot() const {
+  const std::lock_guard lock{snapshot_mutex_};
+  return snapshot_;
+}
+
+void Authority::publish(Config config, std::vector<account::Domain> domains) {
+  auto next = std::make_shared<Snapshot>();
+  next->config = std::move(config);
+  next->domains = {std::move(domains), next->config.default_domain};
+
+  ntlm::ServerNames& names = next->acceptor.names;
+  names = next->config.names;
+  const account::Domain* domain = next->domains.by_default();
+  const std::string host = host_name();
+  if (names.nb_computer.empty()) {
+    names.nb_computer = upper_case_utf8(std::string_view{host}.substr(0, host.find('.'))).substr(0, kMaxNetbiosBytes);
+  }
+  if (names.nb_domain.empty()) names.nb_domain = domain == nullptr ? names.nb_computer : domain->netbios_name;
+  if (names.dns_domain.empty() && domain != nullptr) names.dns_domain = domain->dns_name;
+  if (names.dns_computer.empty()) names.dns_computer = host;
+  next->acceptor.target_type = domain == nullptr ? ntlm::TargetType::server : ntlm::TargetType::domain;
+  next->acceptor.oem_code_page = next->config.oem_code_page;
+
+  const std::lock_guard lock{snapshot_mutex_};
+  snapshot_ = std::move(next);
+}
+
+void Authority::reconfigure(Config config) {
+  auto domains = snapshot()->domains.domains;
+  publish(std::move(config), std::move(domains));
+}
+
+Result<void> Authority::refresh_domains() {
+  POSTERN_TRY(domains, store_.list_domains());
+  publish(snapshot()->config, std::move(domains));
+  return {};
+}
+
+Authority::Counters Authority::counters() const {
+  return {begun_.load(), allowed_.load(), denied_.load(), comparisons_.load(), backed_off_.load()};
+}
+
+const Service* Authority::allowed_service(const Snapshot& snapshot, const Peer& peer, std::string_view name) const {
+  if (std::ranges::find(peer.services, name) == peer.services.end()) return nullptr;
+  return snapshot.service(name);
+}
+
+std::unique_ptr<Authority::Judgement> Authority::new_judgement(const Service& service, const ntlm::ConnectionFacts& connection,
+                                                               std::shared_ptr<const Snapshot> snapshot) {
+  auto judgement = std::make_unique<Judgement>();
+  judgement->snapshot = std::move(snapshot);
+  judgement->service = &service;
+  judgement->connection = connection;
+  judgement->now = environment_.now();
+  judgement->facts = facts_of(LogonSetting{&service, &judgement->connection, ntlm::Carrier::ntlm,
+                                           judgement->snapshot->acceptor.names.nb_computer, judgement->now});
+  judgement->verdict.facts.package = "NTLM";
+  return judgement;
+}
+
+void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRequest request, const Answer& answer) {
+  begun_.fetch_add(1, std::memory_order_relaxed);
+  const auto current = snapshot();
+  const auto refuse = [&](NtStatus status, std::string why) {
+    denied_.fetch_add(1, std::memory_order_relaxed);
+    ntlm::Verdict verdict;
+    verdict.status = status;
+    verdict.why = std::move(why);
+    verdict.token = reject_token(request.carrier, request.token);
+    answer(std::move(verdict));
+  };
+  const Service* service = allowed_service(*current, peer, request.service);
+  if (service == nullptr) {
+    return refuse(NtStatus::access_denied, "the peer " + peer.name + " may not speak for the service " + request.service);
+  }
+  auto judgement = new_judgement(*service, request.connection, current);
+  const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::negotiate);
+  if (decisions.denied()) {
+    judgement->policy = decisions.entries();
+    judgement->block(decisions);
+    judgement->verdict.token = reject_token(request.carrier, request.token);
+    return conclude(std::move(judgement), answer);
+  }
+
+  const FileTime now = judgement->now;
+  auto begun = NegotiatedLogon::begin(request.carrier, request.token, current->acceptor,
+                                      environment_.random_value<wire::ServerChallenge>(), now);
+  if (!begun) return refuse(status_of(begun.error().code), begun.error().to_line());
+  const auto id = environment_.random_value<ntlm::HandshakeId>();
+  HalfOpen half_open{service->name, std::move(request.connection), now, std::move(begun->first)};
+  if (!handshakes_.add(connection, id, std::move(half_open), environment_.monotonic_ticks(), peer.max_half_open)) {
+    return refuse(NtStatus::request_not_accepted, "too many half-open handshakes of the peer " + peer.name);
+  }
+  answer(ntlm::Continue{id, std::move(begun->second)});
+}
+
+void Authority::cancel(PeerConnection connection, const ntlm::CancelRequest& request) {
+  static_cast<void>(handshakes_.take(connection, request.handshake, environment_.monotonic_ticks()));
+}
+
+void Authority::connection_closed(PeerConnection connection) { handshakes_.drop_connection(connection); }
+
+void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::FinishRequest request, const Answer& answer) {
+  const auto current = snapshot();
+  auto half_open = handshakes_.take(connection, request.handshake, environment_.monotonic_ticks());
+  if (!half_open) {
+    // Not begun here, finished already, or too old (R40): whatever the token proves, it proves it to a challenge that is not ours.
+    auto judgement = new_judgement(kNoService, {}, current);
+    judgement->findings.push_back({"unknown-challenge",
+                                   event::Severity::warning,
+                                   "a response came for a handshake that is unknown, used or older than its lifetime",
+                                   {}});
+    judgement->deny(NtStatus::request_not_accepted, "no such handshake: unknown, used already, or older than its lifetime");
+    return conclude(std::move(judgement), answer);
+  }
+  const Service* service = current->service(half_open->service);
+  if (service == nullptr) service = &kNoService;  // removed by a reload: its default policy is the strictest we have
+
+  if (half_open->logon.awaits_negotiate()) {
+    const FileTime now = environment_.now();
+    auto next = std::move(half_open->logon)
+                    .on_negotiate(request.token, current->acceptor, environment_.random_value<wire::ServerChallenge>(), now);
+    if (!next) {
+      auto judgement = new_judgement(*service, half_open->connection, current);
+      judgement->deny(next.error());
+      return conclude(std::move(judgement), answer);
+    }
+    const auto id = environment_.random_value<ntlm::HandshakeId>();
+    HalfOpen again{half_open->service, half_open->connection, now, std::move(next->first)};
+    if (handshakes_.add(connection, id, std::move(again), environment_.monotonic_ticks(), peer.max_half_open)) {
+      return answer(ntlm::Continue{id, std::move(next->second)});
+    }
+    auto judgement = new_judgement(*service, half_open->connection, current);
+    judgement->deny(NtStatus::request_not_accepted, "too many half-open handshakes of the peer " + peer.name);
+    return conclude(std::move(judgement), answer);
+  }
+
+  auto judgement = new_judgement(*service, half_open->connection, current);
+  judgement->correlation.challenge_digest = keyed_digest(digest_key_, half_open->logon.server_challenge().bytes());
+  const FileTime server_time = half_open->server_time;
+  auto answered = std::move(half_open->logon).on_authenticate(request.token);
+  if (!answered) {
+    judgement->deny(answered.error());
+    judgement->verdict.token = reject_token(ntlm::Carrier::negotiate, request.token);
+    return conclude(std::move(judgement), answer);
+  }
+  if (!answered->pending.proof().empty()) {
+    judgement->correlation.proof_digest = keyed_digest(digest_key_, answered->pending.proof());
+  }
+  judgement->verdict.token = answered->end.reject();  // until every proof has passed
+  add_claims(judgement->facts, answered->pending, current->acceptor.names, server_time, request.channel_bindings,
+             request.target_names);
+  if (peer.session_keys == SessionKeys::withheld) request.wants_session_key = false;
+
+  const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::response);
+  judgement->policy = decisions.entries();
+  const ntlm::Claims& claims = answered->pending.claims();
+  const ClaimedName claimed = take_apart(claims.domain, claims.user);
+  judgement->facts.account.domain = claimed.domain;
+  judgement->facts.account.name = claimed.name;
+  if (decisions.denied()) {
+    judgement->block(decisions);  // nothing is compared, charged or refunded (R39)
+    return conclude(std::move(judgement), answer);
+  }
+
+  const AccountKey key = resolve(current->domains, claimed);
+  judgement->who = std::to_string(static_cast<std::int64_t>(key.domain)) + "\n" + key.name_key + "\n" +
+                   half_open->connection.client.address + "\n" + answered->pending.negotiated().to_hex() + "\n" +
+                   claims.workstation;
+  if (backoff_.ask(judgement->who, environment_.monotonic_ticks()) == Backoff::Answer::refuse) {
+    backed_off_.fetch_add(1, std::memory_order_relaxed);
+    judgement->findings.push_back({"backed-off",
+                                   event::Severity::info,
+                                   "refused without a comparison: this client has just sent wrong passwords and has not paused",
+                                   {}});
+    judgement->deny(NtStatus::logon_failure, "the client keeps sending wrong passwords and is held off");
+    return conclude(std::move(judgement), answer);
+  }
+
+  auto slot = accounts_.lock(key);
+  if (!slot) {
+    judgement->deny(NtStatus::no_logon_servers, slot.error().to_line());
+    return conclude(std::move(judgement), answer);
+  }
+  compare(*judgement, std::move(*answered), request, **slot);
+  judgement->slot = slot->share();
+  // Queued while the account is locked: the order of the commits is the order of the counters.
+  conclude(std::move(judgement), answer);
+}
+
+void Authority::compare(Judgement& judgement, NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request,
+                        AccountSlot& slot) {
+  const ntlm::PendingVerification& pending = answered.pending;
+  const Config& config = judgement.snapshot->config;
+  const policy::Policy& policy = judgement.service->policy;
+  event::Facts& facts = judgement.facts;
+
+  // R39: the charge comes before the comparison. The slot is ours until the outcome is known.
+  const account::BadPasswordState before = slot.bad_passwords;
+  const account::Charge charge = account::charge(before, config.lockout, judgement.now);
+  slot.bad_passwords = charge.after;
+  const auto take_back = [&] { slot.bad_passwords = account::take_back(slot.bad_passwords, charge, config.lockout); };
+  const auto write_counters = [&](std::optional<FileTime> last_logon) {
+    account::CounterUpdate update;
+    if (slot.account) {
+      update.account = slot.account->id;
+      update.counters_version = slot.account->counters_version;
+    }
+    update.bad_passwords = slot.bad_passwords;
+    update.last_logon = last_logon;
+    judgement.counters = update;
+  };
+
+  comparisons_.fetch_add(1, std::memory_order_relaxed);
+  auto verified = ntlm::verify_response(pending.request(), slot.nt_hash, verifiable(policy));
+  // Nobody knows the decoy; should a response match it all the same, there is still no account (R37).
+  if (verified && !slot.account) verified = fail(ErrorCode::wrong_password, "no such account");
+  if (!verified) {
+    if (verified.error().code != ErrorCode::wrong_password) {
+      take_back();
+      return judgement.deny(verified.error());
+    }
+    write_counters({});
+    backoff_.failed(judgement.who, environment_.monotonic_ticks());
+    if (!slot.account) return judgement.deny(NtStatus::no_such_user, "no such account");
+    if (account::is_locked(before, config.lockout, judgement.now)) {
+      return judgement.deny(NtStatus::account_locked_out, "the account is locked, and the password is wrong");
+    }
+    return judgement.deny(NtStatus::wrong_password, "wrong password");
+  }
+
+  const account::Account& account = *slot.account;
+  facts.ntlm.version = event_version(verified->version());
+  facts.account.kind = event_kind_of(account.kind);
+  facts.account.sid = account.sid;
+  facts.account.name = account.name;
+  const auto domain = std::ranges::find(judgement.snapshot->domains.domains, account.domain, &account::Domain::id);
+  if (domain != judgement.snapshot->domains.domains.end()) facts.account.domain = domain->netbios_name;
+
+  // The rest of the proofs. None of their failures charges or refunds (R39).
+  const policy::Decisions asked = policy::evaluate(policy, facts, Stage::response);
+  auto mic = pending.prove_mic(*verified, waiver_of(asked.mic_requirement(), policy::kRequireMic));
+  if (!mic) {
+    facts.ntlm.mic = pending.claims().mic == ntlm::MicState::present ? event::Mic::wrong : facts.ntlm.mic;
+    take_back();
+    return judgement.deny(mic.error());
+  }
+  if (std::holds_alternative<ntlm::MicVerified>(*mic)) facts.ntlm.mic = event::Mic::verified;
+
+  const policy::Decisions decisions = policy::evaluate(policy, facts, Stage::verified);
+  judgement.policy = decisions.entries();
+  if (decisions.denied()) {
+    take_back();
+    return judgement.block(decisions);
+  }
+  auto bindings =
+      pending.prove_bindings(request.channel_bindings, waiver_of(decisions.bindings_requirement(), policy::kExtendedProtection));
+  if (!bindings) {
+    take_back();
+    return judgement.deny(bindings.error());
+  }
+  const bool name_accepted = facts.ntlm.spn_check == event::SpnCheck::accepted;
+  const auto name_waiver = waiver_of(decisions.target_name_requirement(), policy::kTargetNameCheck);
+  if (!name_accepted && !name_waiver) {
+    take_back();
+    return judgement.deny(
+        Error{ErrorCode::target_name_wrong, "MsvAvTargetName", Error::kNoOffset, "the client means another server", {}});
+  }
+  ntlm::TargetNameProof target_name = name_accepted ? ntlm::TargetNameProof{ntlm::TargetNameVerified{facts.ntlm.spn.value_or("")}}
+                                                    : ntlm::TargetNameProof{ntlm::TargetNameNotRequired{*name_waiver}};
+  auto last_token = answered.end.accept(pending.negotiated(), pending.exported_session_key(*verified));
+  if (!last_token) {
+    take_back();
+    return judgement.deny(last_token.error());
+  }
+  if (const auto state = account::account_state(account, before, judgement.now, config.lockout, config.password_age)) {
+    take_back();
+    return judgement.deny(*state, "the password is right, and the account may not log on");
+  }
+
+  slot.bad_passwords = account::clear(slot.bad_passwords);
+  write_counters(judgement.now);
+  backoff_.succeeded(judgement.who);
+  const ntlm::Established established =
+      std::move(answered.pending)
+          .establish(std::move(*verified), *mic, *bindings, std::move(target_name), ntlm::LogonAllowed{"authority"});
+  judgement.outcome = event::Outcome::success;
+  judgement.verdict.status = NtStatus::success;
+  judgement.verdict.token = std::move(*last_token);
+  judgement.verdict.identity = {facts.account.domain.value_or(""), account.name, account.sid, kind_of(account.kind)};
+  judgement.verdict.groups = account.groups;
+  if (request.wants_session_key) judgement.verdict.session_key = established.exported_session_key().duplicate();
+}
+
+void Authority::conclude(std::unique_ptr<Judgement> judgement, const Answer& answer) {
+  event::LogonEvent event = event::event_of(judgement->facts);
+  std::array<std::uint8_t, event::EventId::kRandomBytes> random{};
+  environment_.random(random);
+  event.id = event::EventId::make(judgement->now, random);
+  event.source.host = judgement->facts.authority.name;
+  event.outcome = judgement->outcome;
+  event.status = event::Status::of(judgement->verdict.status);
+  event.policy = std::move(judgement->policy);
+  event.correlation = judgement->correlation;
+  event.findings = std::move(judgement->findings);
+
+  ntlm::Verdict& verdict = judgement->verdict;
+  verdict.event_id = event.id->text();
+  const auto name = [](const auto& value) { return value ? std::string{event::name_of(*value)} : std::string{}; };
+  verdict.facts.version = name(event.ntlm.version);
+  verdict.facts.mic = name(event.ntlm.mic);
+  verdict.facts.channel_binding = name(event.ntlm.channel_binding);
+  verdict.facts.spn = event.ntlm.spn.value_or("");
+  verdict.facts.spn_check = name(event.ntlm.spn_check);
+  verdict.facts.workstation = event.client.workstation.value_or("");
+  if (!verdict.allowed()) {
+    verdict.identity = {event.account.domain.value_or(""), event.account.name.value_or(""), {}, ntlm::AccountKind::unknown};
+  }
+
+  Committer::Job job;
+  job.commit = {record_of(event), judgement->counters};
+  job.event = std::make_shared<const event::LogonEvent>(std::move(event));
+  const std::shared_ptr<Judgement> kept{std::move(judgement)};
+  job.done = [this, kept, answer](Committer::Outcome outcome) {
+    ntlm::Verdict& result = kept->verdict;
+    if (!outcome) {
+      // What could not be recorded did not happen: nobody gets in (R33).
+      result = ntlm::Verdict{};
+      result.status = NtStatus::no_logon_servers;
+      result.why = "the logon could not be recorded: " + outcome.error().to_line();
+    } else if (*outcome == account::CounterOutcome::stale && kept->slot) {
+      // The account was changed between the comparison and the commit: the proof was for the old state.
+      AccountCache::invalidate(*kept->slot);
+      if (result.allowed()) {
+        result = ntlm::Verdict{};
+        result.status = NtStatus::request_not_accepted;
+        result.why = "the account was changed during the logon; the client may try again";
+      }
+    }
+    (result.allowed() ? allowed_ : denied_).fetch_add(1, std::memory_order_relaxed);
+    answer(std::move(result));
+  };
+  if (!committer_.submit(std::move(job))) {
+    denied_.fetch_add(1, std::memory_order_relaxed);
+    ntlm::Verdict refused;
+    refused.status = NtStatus::no_logon_servers;
+    refused.why = "too many logons wait to be recorded";
+    answer(std::move(refused));
+  }
+}
+
+}  // namespace postern::authority

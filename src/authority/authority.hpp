@@ -1,0 +1,86 @@
+// The authority: mints challenges, verifies, judges, commits, and only then answers (DESIGN "Who decides").
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "account/store.hpp"
+#include "authority/account_cache.hpp"
+#include "authority/backoff.hpp"
+#include "authority/committer.hpp"
+#include "authority/config.hpp"
+#include "authority/environment.hpp"
+#include "authority/handshake_table.hpp"
+#include "authority/name_resolution.hpp"
+#include "base/keyed_digest.hpp"
+#include "ntlm/authority_protocol.hpp"
+
+namespace postern::authority {
+
+class Authority {
+ public:
+  /// `store`, `environment` and `sink` (which may be null) outlive the authority.
+  Authority(Config config, account::Store& store, Environment& environment, event::Sink* sink);
+  ~Authority();
+
+  using Answer = std::function<void(ntlm::Reply)>;
+
+  /// Judges one request of `peer`. `answer` is called exactly once, on this thread or on the writer's; a verdict that grants access
+  /// only after its event and counters are durable. Thread-safe.
+  void begin(const Peer& peer, PeerConnection connection, ntlm::BeginRequest request, const Answer& answer);
+  void finish(const Peer& peer, PeerConnection connection, ntlm::FinishRequest request, const Answer& answer);
+  void cancel(PeerConnection connection, const ntlm::CancelRequest& request);
+  /// The peer has gone: its half-open handshakes go with it.
+  void connection_closed(PeerConnection connection);
+
+  /// Takes a new configuration; running handshakes end under the names they began with. Thread-safe.
+  void reconfigure(Config config);
+  /// Reads the domains anew: after a domain was added. Errors: the store's.
+  [[nodiscard]] Result<void> refresh_domains();
+
+  struct Counters {
+    std::uint64_t begun = 0;
+    std::uint64_t allowed = 0;
+    std::uint64_t denied = 0;
+    std::uint64_t comparisons = 0;  ///< responses recomputed; R37 is tested with it
+    std::uint64_t backed_off = 0;
+  };
+  [[nodiscard]] Counters counters() const;
+  [[nodiscard]] std::size_t half_open() const { return handshakes_.size(); }
+  [[nodiscard]] Committer::Counters committed() const { return committer_.counters(); }
+
+ private:
+  /// What all requests share and a reload swaps as a whole.
+  struct Snapshot {
+    Config config{};
+    Domains domains{};
+    ntlm::AcceptorConfig acceptor{};
+    [[nodiscard]] const Service* service(std::string_view name) const;
+  };
+  struct Judgement;
+
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+  void publish(Config config, std::vector<account::Domain> domains);
+  [[nodiscard]] const Service* allowed_service(const Snapshot& snapshot, const Peer& peer, std::string_view name) const;
+
+  void compare(Judgement& judgement, NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request, AccountSlot& slot);
+  void conclude(std::unique_ptr<Judgement> judgement, const Answer& answer);
+  std::unique_ptr<Judgement> new_judgement(const Service& service, const ntlm::ConnectionFacts& connection,
+                                           std::shared_ptr<const Snapshot> snapshot);
+
+  account::Store& store_;
+  Environment& environment_;
+  const DigestKey digest_key_;
+  HandshakeTable handshakes_;
+  AccountCache accounts_;
+  Backoff backoff_{BackoffLimits{}};
+  mutable std::mutex snapshot_mutex_{};
+  std::shared_ptr<const Snapshot> snapshot_{};
+  std::atomic<std::uint64_t> begun_{0}, allowed_{0}, denied_{0}, comparisons_{0}, backed_off_{0};
+  Committer committer_;  // last: its thread uses the rest until it ends
+};
+
+}  // namespace postern::authority

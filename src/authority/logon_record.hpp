@@ -1,0 +1,42 @@
+// From a judged logon to its LogonEvent and its row.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "account/store.hpp"
+#include "authority/config.hpp"
+#include "base/keyed_digest.hpp"
+#include "event/facts.hpp"
+#include "event/logon_event.hpp"
+#include "ntlm/acceptor.hpp"
+#include "ntlm/authority_protocol.hpp"
+
+namespace postern::authority {
+
+/// What is known of a logon's surroundings before a token is read.
+struct LogonSetting {
+  const Service* service = nullptr;  ///< not null
+  const ntlm::ConnectionFacts* connection = nullptr;
+  ntlm::Carrier carrier = ntlm::Carrier::ntlm;
+  std::string host{};  ///< this authority's name
+  FileTime now{};
+};
+
+/// The facts before any message is understood.
+[[nodiscard]] event::Facts facts_of(const LogonSetting& setting);
+
+/// Adds what the AUTHENTICATE claims. `server_time` is what the CHALLENGE offered.
+void add_claims(event::Facts& facts, const ntlm::PendingVerification& pending, const ntlm::ServerNames& names, FileTime server_time,
+                std::span<const ntlm::ChannelBindingHash> accepted_bindings, const std::vector<std::string>& accepted_target_names);
+
+[[nodiscard]] event::NtlmVersion event_version(wire::ResponseVersion version);
+[[nodiscard]] event::Mic event_mic(ntlm::MicState state);
+[[nodiscard]] event::ChannelBinding event_binding(ntlm::BindingState state);
+
+/// The columns and the JSON line of an event.
+[[nodiscard]] account::EventRecord record_of(const event::LogonEvent& event);
+
+}  // namespace postern::authority

@@ -1,0 +1,14 @@
+// A LogonEvent's JSON form, written. Reading it is event/reader.
+#pragma once
+
+#include <string>
+
+#include "event/logon_event.hpp"
+
+namespace postern::event {
+
+/// One line without its end: keys in the order of docs/events.md, unknown members left out, text in UTF-8 (bytes that are not
+/// become U+FFFD), control characters and line separators escaped, so that an event is one line to every reader.
+[[nodiscard]] std::string to_json(const LogonEvent& event);
+
+}  // namespace postern::event
