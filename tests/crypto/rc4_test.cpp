@@ -73,7 +73,7 @@ TEST(Rc4, AgreesWithNettleAtEveryKeyLength) {
 TEST(Rc4, GoesOnWhereItStoppedWhereverTheTextIsCut) {
   reference::RandomBytes random{12};
   const Bytes key = random(16);
-  for (const std::size_t size : {7U, 8U, 9U, 64U, 131U, 300U}) {
+  for (const std::size_t size : {7U, 8U, 9U, 64U, 131U, 300U, 511U, 512U, 513U, 1100U}) {
     const Bytes text = random(size);
     const Bytes whole = reference::nettle_rc4(key, text);
     for (std::size_t cut = 0; cut <= size; ++cut) {

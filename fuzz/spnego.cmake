@@ -1,0 +1,1 @@
+postern_fuzz(spnego LINKS postern_spnego)
