@@ -16,15 +16,19 @@ write_posternd_config() {
 # Written by a script of Postern: the authority, with everything in one folder and one user.
 state_directory = "$HOUSE_DIR/state"
 key_file = "$HOUSE_DIR/key/posternd.key"
+socket = "$HOUSE_DIR/run/authority.sock"
+admin_socket = "$HOUSE_DIR/run/admin.sock"
+event_log = "$HOUSE_DIR/log/events.jsonl"
+admins = [$(id -u)]
 
-[socket]
-path = "$HOUSE_DIR/run/authority.sock"
-admin_path = "$HOUSE_DIR/run/admin.sock"
+[[service]]
+name = "gateway"
+kind = "http"
 
 [[peer]]
-uid = $(id -u)
+name = "gateway"
+user = $(id -u)
 services = ["gateway"]
-rights = []
 
 $(printf '%s\n' "$@")
 TOML
@@ -47,7 +51,7 @@ key = "$HOUSE_DIR/tls/gateway.key"
 
 [authority]
 socket = "$HOUSE_DIR/run/authority.sock"
-user = "$(id -u)"
+user = $(id -u)
 service = "gateway"
 TOML
 }

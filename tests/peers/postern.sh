@@ -38,13 +38,13 @@ stop_postern() {
 }
 
 # event_mark: remembers how many events there are, so that the next expect_event reads only what came after.
-event_mark() { EVENTS_BEFORE=$(cat "$HOUSE_DIR"/state/events*.jsonl 2>/dev/null | wc -l); }
+event_mark() { EVENTS_BEFORE=$(cat "$HOUSE_DIR/log/events.jsonl" 2>/dev/null | wc -l); }
 
 # expect_event NAME MIC BINDING: the logon's event is there and says NTLMv2, this MIC and these bindings (each a list of words that will do).
 expect_event() {
   local name="$1: the event says NTLMv2, MIC $2, bindings $3" answer
   wanted "$name" || return 0
-  answer=$(cat "$HOUSE_DIR"/state/events*.jsonl 2>/dev/null | tail -n +"$((EVENTS_BEFORE + 1))" |
+  answer=$(cat "$HOUSE_DIR/log/events.jsonl" 2>/dev/null | tail -n +"$((EVENTS_BEFORE + 1))" |
     /usr/bin/python3 "$PEERS/expect_event.py" --account "$USER_RIGHT" --mic "$2" --channel-binding "$3") && { passed "$name"; return; }
   failed "$name" "$answer"
 }
