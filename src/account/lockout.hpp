@@ -28,6 +28,9 @@ struct BadPasswordState {
   std::uint16_t count = 0;  ///< saturates
   std::optional<FileTime> last_bad{};
   std::optional<FileTime> locked_at{};
+  /// Counts the times that `count` started anew, so that a charge from before is not taken back from what came after. Lives in
+  /// memory only: a state that was read from the store starts at 0.
+  std::uint32_t generation = 0;
   bool operator==(const BadPasswordState&) const = default;
 };
 
@@ -49,7 +52,7 @@ struct Charge {
 [[nodiscard]] BadPasswordState clear(const BadPasswordState& state);
 
 /// Undoes `charge` on `current`, which other charges may have moved on: one less, and the lock goes if this charge set it and the
-/// rest is under the threshold. Never below zero, never more lenient than if the charge had not been made.
+/// rest is under the threshold. Does nothing if the charge counted nothing or is forgotten already.
 [[nodiscard]] BadPasswordState take_back(const BadPasswordState& current, const Charge& charge, const LockoutPolicy& policy);
 
 }  // namespace postern::account

@@ -29,7 +29,8 @@ inline constexpr std::size_t kMaxGroupsPerAccount = 1024;
 /// 1 to 256 characters, none of `" / \ [ ] : ; | = , + * ? < > @`, no control character, no dot at the end, not only spaces and
 /// dots.
 [[nodiscard]] Result<void> check_account_name(std::string_view name);
-/// As an account's name, `@` and `=` and `,` allowed (a group may be a SID or a distinguished name); 1 to 256 characters.
+/// As an account's name, but `\`, `@`, `=` and `,` may be there (a group may be DOMAIN\name or a distinguished name); 1 to 256
+/// characters.
 [[nodiscard]] Result<void> check_group_name(std::string_view name);
 
 /// Two names are the same when their keys are: upper-cased as Windows does (text.hpp). The name must be valid UTF-8.

@@ -26,7 +26,7 @@ inline constexpr std::uint32_t kAesStringToKeyIterations = 4096;
 /// NT hash and both AES keys of `password` in UTF-8. Refuses what check_password refuses. Takes milliseconds: 2 x 4096 rounds.
 [[nodiscard]] Result<AccountSecrets> derive_secrets(const SecretBytes& password, std::string salt);
 
-/// RFC 3962 string-to-key, by MIT krb5. `iterations` from 1.
+/// RFC 3962 string-to-key, by MIT krb5, which refuses fewer iterations than kAesStringToKeyIterations.
 [[nodiscard]] Result<Aes256Key> aes256_string_to_key(ByteView password, std::string_view salt, std::uint32_t iterations);
 [[nodiscard]] Result<Aes128Key> aes128_string_to_key(ByteView password, std::string_view salt, std::uint32_t iterations);
 

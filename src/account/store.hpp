@@ -1,8 +1,9 @@
 // Where domains, accounts and events are kept. Made by account/sqlite (account/sqlite/open.hpp).
 //
 // Every function may be called from any thread. What returned without an error is durable (R32); what returned an error changed
-// nothing, except that after an `io` error of a write the write may be found done after a restart. No function waits longer than
-// the time configured (R33): then it fails with `timeout`. A backend that fails is an Error and never "no such account" (R8, R28).
+// nothing, except that after an `io` error of a write the write may be found done after a restart. No function waits for a lock or
+// a connection longer than configured (R33): then it fails with `timeout`. A backend that fails is an Error and never "no such
+// account" (R8, R28).
 #pragma once
 
 #include <array>
@@ -67,6 +68,7 @@ struct EventFilter {
   std::optional<FileTime> until{};  ///< exclusive
 };
 inline constexpr std::size_t kMaxEventsPerRead = 10'000;
+inline constexpr std::size_t kMaxAccountsPerRead = 10'000;
 
 /// What a logon does to its account's counters.
 struct CounterUpdate {
@@ -91,8 +93,8 @@ enum class CounterOutcome : std::uint8_t {
 
 /// What was asked of the backend since it was opened (R37 is tested with these).
 struct StoreCounters {
-  std::uint64_t rows_read = 0;     ///< SELECTs by key that found a row or did not
-  std::uint64_t rows_written = 0;  ///< INSERT, UPDATE, DELETE statements
+  std::uint64_t reads = 0;         ///< SELECT statements, whether they found a row or not
+  std::uint64_t writes = 0;        ///< INSERT, UPDATE and DELETE statements
   std::uint64_t transactions = 0;  ///< committed write transactions, each durable
   std::uint64_t blobs_opened = 0;  ///< decryptions of secrets, the ones for unknown accounts included
   bool operator==(const StoreCounters&) const = default;
@@ -114,7 +116,7 @@ class Store {
   [[nodiscard]] virtual Result<std::optional<AccountWithSecrets>> find_account(DomainId domain, std::string_view name) = 0;
   /// For a person: no secret leaves the database.
   [[nodiscard]] virtual Result<std::optional<Account>> show_account(DomainId domain, std::string_view name) = 0;
-  /// By name, at most `limit`, those after the name `after` (empty: from the start).
+  /// By name, at most `limit` (kMaxAccountsPerRead), those after the name `after` (empty: from the start).
   [[nodiscard]] virtual Result<std::vector<Account>> list_accounts(DomainId domain, std::string_view after, std::size_t limit) = 0;
   /// The oldest `limit` (at most kMaxEventsPerRead) events that match and were committed after `after_sequence`.
   [[nodiscard]] virtual Result<std::vector<StoredEvent>> list_events(const EventFilter& filter, std::uint64_t after_sequence,
@@ -155,7 +157,7 @@ class Store {
 
   /// Makes a new key, seals every account's secrets with it and then drops the old keys from the key file. A crash in between
   /// leaves both keys in the file and every blob readable.
-  [[nodiscard]] virtual Result<void> rotate_key(FileTime now) = 0;
+  [[nodiscard]] virtual Result<void> rotate_key() = 0;
 };
 
 }  // namespace postern::account

@@ -381,7 +381,7 @@ void Authority::compare(Judgement& judgement, NegotiatedLogon::Answered answered
 
   const policy::Decisions decisions = policy::evaluate(policy, facts, Stage::verified);
   judgement.policy = decisions.entries();
-  if (decisions.denied()) {
+  if (!decisions.allowed()) {  // `depends` lets nobody in
     take_back();
     return judgement.block(decisions);
   }

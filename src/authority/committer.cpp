@@ -59,7 +59,7 @@ void Committer::commit(std::deque<Job>& batch) {
 
   std::uint64_t sink_failures = 0;
   if (outcomes && sink_ != nullptr) {
-    for (const Job& job : batch) sink_failures += sink_->write(*job.event) ? 0 : 1;
+    for (const Job& job : batch) if (!sink_->write(*job.event)) ++sink_failures;
   }
   {
     const std::lock_guard lock{mutex_};

@@ -23,7 +23,7 @@ struct HalfOpen {
   std::string service{};
   ntlm::ConnectionFacts connection{};
   FileTime server_time{};
-  NegotiatedLogon logon{};
+  NegotiatedLogon logon;
 };
 
 class HandshakeTable {

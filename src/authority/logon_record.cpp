@@ -95,7 +95,7 @@ account::EventRecord record_of(const event::LogonEvent& event) {
   if (event.id) record.id = event.id->text();
   if (event.time) record.time = event.time->file_time();
   record.outcome = event::name_of(event.outcome);
-  if (event.status) record.status = event.status->name;
+  if (event.status) record.status = event.status->name.value_or("");
   const std::string domain = event.account.domain.value_or("");
   record.account = (domain.empty() ? "" : domain + "\\") + event.account.name.value_or("");
   record.server = event.server.name.value_or("");

@@ -66,6 +66,7 @@ class ResponseVerified {
 
 /// Recomputes the response with `nt_hash` and compares in constant time. Errors: `wrong_password`; `policy` if the response is of a
 /// kind outside `allowed` (nothing is compared then, R12); `malformed` for a shape that proves nothing (R7).
+/// The hash of the empty password, and a zero hash, refuse everything (R8).
 /// An LM response of the oldest kind cannot be verified: no LM hash is stored.
 [[nodiscard]] Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash,
                                                        VersionSet allowed);

@@ -207,8 +207,9 @@ Decisions evaluate(const Policy& policy, const Facts& facts, Stage stage) {
   }
 
   const auto add = [&](Point point, Stage at, std::string_view setting, Finding finding) {
-    decisions.entries_.push_back(
-        {point, at, std::string{setting}, value_of(policy, setting), finding.decision, std::move(finding.why)});
+    PolicyDecision entry{point, at, std::string{setting}, value_of(policy, setting), finding.decision, std::move(finding.why)};
+    auto& entries = decisions.entries_;  // kept sorted; equal ranks stay in the order in which they came
+    entries.insert(std::ranges::upper_bound(entries, rank(entry), {}, rank), std::move(entry));
     return finding.requirement;
   };
 
@@ -237,7 +238,6 @@ Decisions evaluate(const Policy& policy, const Facts& facts, Stage stage) {
     }
   }
 
-  std::ranges::stable_sort(decisions.entries_, {}, rank);
   return decisions;
 }
 

@@ -1,0 +1,184 @@
+#include "config.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <pwd.h>
+#include <thread>
+#include <unistd.h>
+
+#include "edge/config/section.hpp"
+#include "policy/policy.hpp"
+
+namespace postern::posternd {
+namespace {
+
+using config::Section;
+
+constexpr std::int64_t kMaxSeconds = 10LL * 366 * 86'400;
+constexpr std::int64_t kMaxCount = 1'000'000;
+constexpr std::int64_t kMaxWorkers = 256;
+
+/// A user by name or number.
+void read_uid(Section& section, std::string_view key, const toml::node& node, std::uint32_t& out) {
+  if (const auto* number = node.as_integer();
+      number != nullptr && number->get() >= 0 && number->get() <= std::numeric_limits<std::uint32_t>::max()) {
+    out = static_cast<std::uint32_t>(number->get());
+  } else if (const auto* name = node.as_string(); name != nullptr) {
+    const passwd* entry = ::getpwnam(name->get().c_str());
+    if (entry == nullptr) return section.wrong(node, key, "is no user of this machine");
+    out = entry->pw_uid;
+  } else {
+    section.wrong(node, key, "must be a user's name or number");
+  }
+}
+
+/// The policy settings of a table, laid over `policy`.
+void read_policy(Section section, policy::Policy& policy) {
+  for (const policy::Setting& setting : policy::settings_of(policy)) {
+    const toml::node* node = section.find(setting.name);
+    if (node == nullptr) continue;
+    std::string value;
+    if (const auto* text = node->as_string()) {
+      value = text->get();
+    } else if (const auto* number = node->as_integer()) {
+      value = std::to_string(number->get());
+    } else {
+      section.wrong(*node, setting.name, "must be a text or a number");
+      continue;
+    }
+    if (const auto taken = policy::set(policy, setting.name, value); !taken)
+      section.wrong(*node, setting.name, taken.error().message);
+  }
+  section.refuse_unknown_keys();
+}
+
+void read_names(Section section, DaemonConfig& config) {
+  ntlm::ServerNames& names = config.authority.names;
+  section.text("netbios_name", names.nb_computer);
+  section.text("netbios_domain", names.nb_domain);
+  section.text("dns_name", names.dns_computer);
+  section.text("dns_domain", names.dns_domain);
+  section.text("dns_forest", names.dns_tree);
+  section.refuse_unknown_keys();
+}
+
+void read_lockout(Section section, account::LockoutPolicy& lockout) {
+  section.number("threshold", lockout.threshold, 0, 999);
+  section.duration("window_seconds", lockout.window, kMaxSeconds);
+  std::int64_t duration = lockout.duration.count();
+  section.number("duration_seconds", duration, 0, kMaxSeconds);
+  lockout.duration = std::chrono::seconds{duration};
+  section.refuse_unknown_keys();
+}
+
+void read_service(Section section, const policy::Policy& defaults, authority::Config& config) {
+  authority::Service service;
+  service.policy = defaults;
+  section.text("name", service.name);
+  std::string kind = "http";
+  section.text("kind", kind);
+  if (const auto known = event::from_name<event::Service>(kind)) {
+    service.kind = *known;
+  } else {
+    section.wrong("kind", "is no kind of service");
+  }
+  if (service.name.empty()) section.wrong("name", "is missing");
+  if (std::ranges::find(config.services, service.name, &authority::Service::name) != config.services.end()) {
+    section.wrong("name", "is the name of another service");
+  }
+  read_policy(section.table("policy"), service.policy);
+  section.refuse_unknown_keys();
+  config.services.push_back(std::move(service));
+}
+
+void read_peer(Section section, authority::Config& config) {
+  authority::Peer peer;
+  peer.uid = ::getuid();
+  section.text("name", peer.name);
+  if (const toml::node* node = section.find("user")) read_uid(section, "user", *node, peer.uid);
+  section.texts("services", peer.services);
+  bool session_keys = false;
+  section.boolean("session_keys", session_keys);
+  peer.session_keys = session_keys ? authority::SessionKeys::released : authority::SessionKeys::withheld;
+  section.number("max_half_open", peer.max_half_open, 1, kMaxCount);
+  section.number("max_outstanding", peer.max_outstanding, 1, kMaxCount);
+  if (peer.name.empty()) section.wrong("name", "is missing");
+  if (peer.services.empty()) section.wrong("services", "is missing: the peer could ask for nothing");
+  for (const std::string& name : peer.services) {
+    if (std::ranges::find(config.services, name, &authority::Service::name) == config.services.end()) {
+      section.wrong("services", "names " + name + ", which no [[service]] defines");
+    }
+  }
+  if (std::ranges::find(config.peers, peer.uid, &authority::Peer::uid) != config.peers.end()) {
+    section.wrong("user", "is the user of another peer");
+  }
+  section.refuse_unknown_keys();
+  config.peers.push_back(std::move(peer));
+}
+
+void read_all(Section& root, DaemonConfig& config) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  config.server.workers = cores;
+  root.text("state_directory", config.store.directory);
+  root.text("key_file", config.store.key_file);
+  root.text("socket", config.server.socket_path);
+  root.text("socket_group", config.server.socket_group);
+  root.text("admin_socket", config.server.admin_socket_path);
+  root.text("event_log", config.event_log);
+  root.text("default_domain", config.authority.default_domain);
+  std::string code_page{name_of(config.authority.oem_code_page)};
+  root.text("oem_code_page", code_page);
+  if (const auto page = code_page_from_name(code_page)) {
+    config.authority.oem_code_page = *page;
+  } else {
+    root.wrong("oem_code_page", "must be one of \"cp850\", \"utf-8\", \"latin-1\"");
+  }
+  root.number("workers", config.server.workers, 1, kMaxWorkers);
+  root.number("max_connections_per_peer", config.server.max_connections_per_peer, 1, kMaxCount);
+  root.number("cached_accounts", config.authority.cached_accounts, 1, kMaxCount);
+  root.duration("handshake_seconds", config.authority.handshake_lifetime, 600);
+  read_names(root.table("names"), config);
+  read_lockout(root.table("lockout"), config.authority.lockout);
+  Section password = root.table("password");
+  std::int64_t max_age = 0;
+  password.number("max_age_days", max_age, 0, 3650);
+  config.authority.password_age.max_age = std::chrono::days{max_age};
+  password.refuse_unknown_keys();
+
+  policy::Policy defaults;
+  read_policy(root.table("policy"), defaults);
+  for (Section& section : root.tables("service")) read_service(section, defaults, config.authority);
+  for (Section& section : root.tables("peer")) read_peer(section, config.authority);
+  if (const toml::node* admins = root.find("admins")) {
+    const auto* list = admins->as_array();
+    if (list == nullptr) root.wrong(*admins, "admins", "must be a list of users");
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+      std::uint32_t uid = 0;
+      read_uid(root, "admins", *list->get(i), uid);
+      config.server.admin_uids.push_back(uid);
+    }
+  }
+  root.refuse_unknown_keys();
+  for (const auto& [key, value] :
+       {std::pair{"state_directory", &config.store.directory}, std::pair{"key_file", &config.store.key_file},
+        std::pair{"socket", &config.server.socket_path}, std::pair{"admin_socket", &config.server.admin_socket_path}}) {
+    if (value->empty()) root.wrong(key, "is missing");
+  }
+  config.server.peers = config.authority.peers;
+}
+
+}  // namespace
+
+Result<DaemonConfig> parse_config(std::string_view text, const std::string& path) {
+  DaemonConfig config;
+  POSTERN_CHECK(config::read_toml(text, path, [&config](Section& root) { read_all(root, config); }));
+  return config;
+}
+
+Result<DaemonConfig> load_config(const std::string& path) {
+  DaemonConfig config;
+  POSTERN_CHECK(config::read_toml_file(path, [&config](Section& root) { read_all(root, config); }));
+  return config;
+}
+
+}  // namespace postern::posternd

@@ -1,0 +1,25 @@
+// posternd's configuration file (posternd.toml(5)).
+#pragma once
+
+#include <string>
+
+#include "account/sqlite/open.hpp"
+#include "authority/config.hpp"
+#include "base/result.hpp"
+#include "edge/ipc/server/server.hpp"
+
+namespace postern::posternd {
+
+struct DaemonConfig {
+  authority::Config authority{};
+  account::sqlite::Config store{};
+  ipc::ServerConfig server{};
+  std::string event_log{};  ///< file of JSON lines; empty: none
+};
+
+/// Reads the file. Errors: `io`; `invalid_input` with file, line and key (R38).
+[[nodiscard]] Result<DaemonConfig> load_config(const std::string& path);
+/// The same from a text, for tests.
+[[nodiscard]] Result<DaemonConfig> parse_config(std::string_view text, const std::string& path);
+
+}  // namespace postern::posternd

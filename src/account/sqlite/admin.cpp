@@ -1,0 +1,265 @@
+// SqliteStore: the commands of an admin.
+#include <algorithm>
+#include <map>
+
+#include "account/names.hpp"
+#include "account/password.hpp"
+#include "account/sqlite/sqlite_store.hpp"
+
+namespace postern::account::sqlite {
+namespace {
+
+constexpr std::int64_t kMaxRid = 0x3FFF'FFFF;  // 30 bits (MS-SAMR 3.1.1.9.2.1); the table CHECKs it
+
+std::int64_t number_of(AccountId id) { return static_cast<std::int64_t>(id); }
+std::int64_t number_of(DomainId id) { return static_cast<std::int64_t>(id); }
+
+Result<std::optional<AccountRow>> read_account_row(Connection& connection, AccountId id) {
+  Query query{connection, "SELECT id, domain_id, name, name_key, kind, key_version FROM account WHERE id = ?1"};
+  query.integer(number_of(id));
+  POSTERN_TRY(row, query.step());
+  if (!row) return std::nullopt;
+  return AccountRow{.id = AccountId{query.integer_at(0)},
+                    .domain = DomainId{query.integer_at(1)},
+                    .name = query.text_at(2),
+                    .name_key = query.text_at(3),
+                    .kind = static_cast<AccountKind>(query.integer_at(4)),
+                    .key_version = static_cast<std::uint32_t>(query.integer_at(5))};
+}
+
+Result<Domain> existing_domain(Connection& connection, DomainId id) {
+  POSTERN_TRY(domain, read_domain(connection, id));
+  if (!domain) return fail(ErrorCode::not_found, "account.domain", Error::kNoOffset, "there is no such domain");
+  return *domain;
+}
+
+Result<void> check_groups(std::span<const std::string> groups) {
+  if (groups.size() > kMaxGroupsPerAccount) {
+    return fail(ErrorCode::invalid_input, "account.groups", Error::kNoOffset, "more than 1024 groups");
+  }
+  for (const std::string& group : groups) POSTERN_CHECK(check_group_name(group));
+  return {};
+}
+
+Result<std::uint32_t> take_rid(Connection& connection, DomainId domain) {
+  Query query{connection, "UPDATE domain SET next_rid = next_rid + 1 WHERE id = ?1 AND next_rid < ?2 RETURNING next_rid - 1"};
+  query.integer(number_of(domain)).integer(kMaxRid);
+  POSTERN_TRY(row, query.step());
+  if (!row) return fail(ErrorCode::conflict, "account.rid", Error::kNoOffset, "the domain has no free RID");
+  const auto rid = static_cast<std::uint32_t>(query.integer_at(0));
+  POSTERN_TRY(more, query.step());  // RETURNING is complete only when it has been stepped to the end
+  if (more) return fail(ErrorCode::internal, "two domains have one id");
+  return rid;
+}
+
+Result<bool> has_row(Query& query) { return query.step(); }
+
+/// The sorted groups without doubles, as they are read back.
+std::vector<std::string> normalised(std::span<const std::string> groups) {
+  std::map<std::string, std::string> by_key;
+  for (const std::string& group : groups) by_key.emplace(name_key(group), group);
+  std::vector<std::string> sorted;
+  for (auto& [key, group] : by_key) sorted.push_back(group);
+  return sorted;
+}
+
+}  // namespace
+
+Result<void> store_groups(Connection& connection, AccountId account, std::span<const std::string> groups) {
+  {
+    Query query{connection, "DELETE FROM account_group WHERE account_id = ?1"};
+    POSTERN_CHECK(query.integer(number_of(account)).run());
+  }
+  for (const std::string& group : normalised(groups)) {
+    const std::string key = name_key(group);
+    Query query{connection, "INSERT INTO account_group (account_id, name_key, name) VALUES (?1, ?2, ?3)"};
+    POSTERN_CHECK(query.integer(number_of(account)).text(key).text(group).run());
+  }
+  return {};
+}
+
+Result<void> store_secret(Connection& connection, AccountId account, const SealedBlob& blob) {
+  Query query{connection,
+              "INSERT INTO account_secret (account_id, key_id, nonce, sealed) VALUES (?1, ?2, ?3, ?4) "
+              "ON CONFLICT (account_id) DO UPDATE SET key_id = excluded.key_id, nonce = excluded.nonce, sealed = excluded.sealed"};
+  return query.integer(number_of(account)).integer(blob.key_id).blob(blob.nonce).blob(blob.sealed).run();
+}
+
+template <typename Body>
+Result<void> SqliteStore::change_account(AccountId account, Body&& body) {
+  POSTERN_TRY(lock, lock_writer());
+  AccountRow changed;
+  auto done = in_transaction(*writer_, [&](Connection& connection) -> Result<void> {
+    POSTERN_TRY(row, read_account_row(connection, account));
+    if (!row) return fail(ErrorCode::not_found, "account.id", Error::kNoOffset, "there is no such account");
+    changed = std::move(*row);
+    return body(connection, changed);
+  });
+  // Also after an error: a failed COMMIT may have reached the disk, and a stamp too many costs one read.
+  stamps_.bump(changed.domain, changed.name_key);
+  return done;
+}
+
+Result<Domain> SqliteStore::add_domain(const NewDomain& domain, FileTime now) {
+  POSTERN_CHECK(check_netbios_name(domain.netbios_name));
+  POSTERN_CHECK(check_dns_name(domain.dns_name));
+  const std::string realm = domain.realm.empty() ? name_key(domain.dns_name) : domain.realm;
+  POSTERN_CHECK(check_realm(realm));
+  const DomainSid sid = DomainSid::from_random(domain.sid_random);
+  const std::string netbios_key = name_key(domain.netbios_name);
+  const std::string dns_key = name_key(domain.dns_name);
+
+  POSTERN_TRY(lock, lock_writer());
+  return in_transaction(*writer_, [&](Connection& connection) -> Result<Domain> {
+    {
+      // Over both columns: a name finds one domain, whichever of its names is typed.
+      Query query{connection, "SELECT 1 FROM domain WHERE netbios_key IN (?1, ?2) OR dns_key IN (?1, ?2)"};
+      POSTERN_TRY(taken, has_row(query.text(netbios_key).text(dns_key)));
+      if (taken) return fail(ErrorCode::conflict, "domain.name", Error::kNoOffset, "a domain with one of these names exists");
+    }
+    {
+      Query query{
+          connection,
+          "INSERT INTO domain (netbios_name, netbios_key, dns_name, dns_key, realm, sid_a, sid_b, sid_c, next_rid, created) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
+      query.text(domain.netbios_name).text(netbios_key).text(domain.dns_name).text(dns_key).text(realm);
+      for (const std::uint32_t part : sid.sub_authorities) query.integer(part);
+      POSTERN_CHECK(query.integer(kFirstRid).time(now).run());
+    }
+    POSTERN_TRY(added, existing_domain(connection, DomainId{connection.last_insert_id()}));
+    return added;
+  });
+}
+
+Result<Account> SqliteStore::add_account(const NewAccount& account, FileTime now) {
+  POSTERN_CHECK(check_account_name(account.name));
+  if (account.kind == AccountKind::machine && !account.name.ends_with('$')) {
+    return fail(ErrorCode::invalid_input, "account.name", account.name.size(), "the name of a machine ends with $");
+  }
+  POSTERN_CHECK(check_groups(account.groups));
+  POSTERN_CHECK(check_password(account.password));
+  const std::string key = name_key(account.name);
+
+  // The key derivation takes milliseconds, so it is done before the lock. A domain's realm and names do not change.
+  std::optional<Domain> domain;
+  {
+    POSTERN_TRY(lease, readers_.borrow(timeout_));
+    POSTERN_TRY(existing, existing_domain(lease.connection(), account.domain));
+    domain = std::move(existing);
+  }
+  POSTERN_TRY(secrets, derive_secrets(account.password, kerberos_salt(*domain, account.kind, account.name)));
+  const SecretBytes plain = encode_secrets(secrets);
+
+  POSTERN_TRY(lock, lock_writer());
+  auto done = in_transaction(*writer_, [&](Connection& connection) -> Result<Account> {
+    {
+      Query query{connection, "SELECT 1 FROM account WHERE domain_id = ?1 AND name_key = ?2"};
+      POSTERN_TRY(taken, has_row(query.integer(number_of(account.domain)).text(key)));
+      if (taken) return fail(ErrorCode::conflict, "account.name", Error::kNoOffset, "an account with that name exists");
+    }
+    Account added{.domain = account.domain,
+                  .name = account.name,
+                  .kind = account.kind,
+                  .password_set_at = now,
+                  .created = now,
+                  .key_version = 1,
+                  .groups = normalised(account.groups)};
+    POSTERN_TRY(rid, take_rid(connection, account.domain));
+    added.rid = rid;
+    added.sid = domain->sid.to_text(rid);
+    {
+      Query query{connection,
+                  "INSERT INTO account (domain_id, name, name_key, rid, kind, enabled, must_change, password_set_at, created, "
+                  "key_version) VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, ?6, ?7, 1)"};
+      query.integer(number_of(account.domain)).text(account.name).text(key).integer(rid);
+      POSTERN_CHECK(query.integer(static_cast<std::int64_t>(account.kind)).time(now).time(now).run());
+    }
+    added.id = AccountId{connection.last_insert_id()};
+    {
+      Query query{connection, "INSERT INTO logon_state (account_id, counters_version, bad_password_count) VALUES (?1, 0, 0)"};
+      POSTERN_CHECK(query.integer(number_of(added.id)).run());
+    }
+    POSTERN_CHECK(store_groups(connection, added.id, added.groups));
+    POSTERN_TRY(blob, keys()->seal({added.id, added.kind, added.key_version}, plain.reveal()));
+    POSTERN_CHECK(store_secret(connection, added.id, blob));
+    return added;
+  });
+  stamps_.bump(account.domain, key);
+  return done;
+}
+
+Result<void> SqliteStore::set_password(AccountId account, const SecretBytes& password, MustChange must_change, FileTime now) {
+  POSTERN_CHECK(check_password(password));
+  std::string salt;
+  {
+    POSTERN_TRY(lease, readers_.borrow(timeout_));
+    POSTERN_TRY(row, read_account_row(lease.connection(), account));
+    if (!row) return fail(ErrorCode::not_found, "account.id", Error::kNoOffset, "there is no such account");
+    POSTERN_TRY(domain, existing_domain(lease.connection(), row->domain));
+    salt = kerberos_salt(domain, row->kind, row->name);
+  }
+  POSTERN_TRY(secrets, derive_secrets(password, std::move(salt)));
+  const SecretBytes plain = encode_secrets(secrets);
+  return change_account(account, [&](Connection& connection, const AccountRow& row) -> Result<void> {
+    const std::uint32_t key_version = row.key_version + 1;
+    if (key_version == 0) return fail(ErrorCode::conflict, "account.key_version", Error::kNoOffset, "the key version is used up");
+    {
+      Query query{connection, "UPDATE account SET key_version = ?2, must_change = ?3, password_set_at = ?4 WHERE id = ?1"};
+      query.integer(number_of(account)).integer(key_version).integer(must_change == MustChange::yes ? 1 : 0);
+      POSTERN_CHECK(query.time(now).run());
+    }
+    {
+      // Logons that were judged by the old password no longer count.
+      Query query{connection, "UPDATE logon_state SET counters_version = counters_version + 1 WHERE account_id = ?1"};
+      POSTERN_CHECK(query.integer(number_of(account)).run());
+    }
+    POSTERN_TRY(blob, keys()->seal({account, row.kind, key_version}, plain.reveal()));
+    return store_secret(connection, account, blob);
+  });
+}
+
+Result<void> SqliteStore::set_enabled(AccountId account, Enabled enabled) {
+  return change_account(account, [&](Connection& connection, const AccountRow&) -> Result<void> {
+    Query query{connection, "UPDATE account SET enabled = ?2 WHERE id = ?1"};
+    return query.integer(number_of(account)).integer(enabled == Enabled::yes ? 1 : 0).run();
+  });
+}
+
+Result<void> SqliteStore::unlock(AccountId account) {
+  return change_account(account, [&](Connection& connection, const AccountRow&) -> Result<void> {
+    Query query{connection,
+                "UPDATE logon_state SET counters_version = counters_version + 1, bad_password_count = 0, locked_at = NULL "
+                "WHERE account_id = ?1"};
+    return query.integer(number_of(account)).run();
+  });
+}
+
+Result<void> SqliteStore::remove_account(AccountId account) {
+  return change_account(account, [&](Connection& connection, const AccountRow&) -> Result<void> {
+    Query query{connection, "DELETE FROM account WHERE id = ?1"};
+    return query.integer(number_of(account)).run();
+  });
+}
+
+Result<void> SqliteStore::set_expiry(AccountId account, std::optional<FileTime> expires_at) {
+  return change_account(account, [&](Connection& connection, const AccountRow&) -> Result<void> {
+    Query query{connection, "UPDATE account SET expires_at = ?2 WHERE id = ?1"};
+    return query.integer(number_of(account)).time(expires_at).run();
+  });
+}
+
+Result<void> SqliteStore::set_must_change(AccountId account, MustChange must_change) {
+  return change_account(account, [&](Connection& connection, const AccountRow&) -> Result<void> {
+    Query query{connection, "UPDATE account SET must_change = ?2 WHERE id = ?1"};
+    return query.integer(number_of(account)).integer(must_change == MustChange::yes ? 1 : 0).run();
+  });
+}
+
+Result<void> SqliteStore::set_groups(AccountId account, std::vector<std::string> groups) {
+  POSTERN_CHECK(check_groups(groups));
+  return change_account(account, [&](Connection& connection, const AccountRow&) -> Result<void> {
+    return store_groups(connection, account, groups);
+  });
+}
+
+}  // namespace postern::account::sqlite

@@ -1,0 +1,114 @@
+// One SQLite connection with its prepared statements, and queries on it. A connection belongs to one thread at a time.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <sqlite3.h>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "account/store.hpp"
+#include "base/file_time.hpp"
+#include "base/result.hpp"
+
+namespace postern::account::sqlite {
+
+/// StoreCounters that several threads count.
+struct Counting {
+  std::atomic<std::uint64_t> reads{0};
+  std::atomic<std::uint64_t> writes{0};
+  std::atomic<std::uint64_t> transactions{0};
+  std::atomic<std::uint64_t> blobs_opened{0};
+};
+
+enum class Access : std::uint8_t { read, write };
+
+class Connection {
+ public:
+  /// Opens an existing database file. `counting` outlives the connection.
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const std::string& path, Access access,
+                                                                std::chrono::milliseconds timeout, Counting& counting);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  /// Runs statements that give no rows. For PRAGMAs and migrations: nothing is bound, nothing is cached.
+  Result<void> execute(const char* sql);
+  [[nodiscard]] std::unexpected<Error> error(int code) const;
+
+  [[nodiscard]] sqlite3* handle() const { return handle_; }
+  [[nodiscard]] Counting& counting() const { return counting_; }
+  [[nodiscard]] std::int64_t last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
+  [[nodiscard]] std::int64_t changes() const { return sqlite3_changes64(handle_); }
+  /// The statement of a text that lives as long as the program (a literal); prepared once.
+  [[nodiscard]] Result<sqlite3_stmt*> prepare(std::string_view sql);
+
+ private:
+  Connection(sqlite3* handle, Counting& counting) : handle_{handle}, counting_{counting} {}
+
+  sqlite3* handle_;
+  Counting& counting_;
+  std::unordered_map<std::string_view, sqlite3_stmt*> statements_{};
+};
+
+/// One run of a prepared statement. Bound texts and blobs are not copied: they outlive the query. Errors of binding come out of
+/// step().
+class Query {
+ public:
+  Query(Connection& connection, std::string_view sql);
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+  ~Query();
+
+  // Binds the next parameter.
+  Query& integer(std::int64_t value);
+  Query& text(std::string_view value);
+  Query& blob(ByteView value);
+  Query& time(FileTime value);  ///< ticks; what is past 2^63 - 1 becomes that
+  Query& time(const std::optional<FileTime>& value);
+  Query& null();
+
+  /// True with a row, false at the end.
+  [[nodiscard]] Result<bool> step();
+  /// For a statement without rows.
+  Result<void> run();
+
+  // Columns of the row; copies.
+  [[nodiscard]] std::int64_t integer_at(int column) const { return sqlite3_column_int64(statement_, column); }
+  [[nodiscard]] std::string text_at(int column) const;
+  [[nodiscard]] ByteView blob_at(int column) const;  ///< good until the next step
+  [[nodiscard]] FileTime time_at(int column) const { return FileTime{static_cast<std::uint64_t>(integer_at(column))}; }
+  [[nodiscard]] std::optional<FileTime> optional_time_at(int column) const;
+
+ private:
+  void bound(int code);
+
+  Connection& connection_;
+  sqlite3_stmt* statement_ = nullptr;
+  int next_parameter_ = 1;
+  std::optional<Error> failed_{};
+  bool counted_ = false;
+};
+
+/// Runs `body(connection)` between BEGIN IMMEDIATE and COMMIT. Any error rolls everything back.
+template <typename Body>
+auto in_transaction(Connection& connection, Body&& body) -> decltype(body(connection)) {
+  POSTERN_CHECK(connection.execute("BEGIN IMMEDIATE"));
+  auto result = body(connection);
+  Result<void> committed;
+  if (result) committed = connection.execute("COMMIT");
+  if (!result || !committed) {
+    // SQLite may have rolled back itself (full disk): then there is no transaction and this is refused, which is as well.
+    if (sqlite3_get_autocommit(connection.handle()) == 0) static_cast<void>(connection.execute("ROLLBACK"));
+    if (!committed) return std::unexpected{std::move(committed).error()};
+    return result;
+  }
+  connection.counting().transactions.fetch_add(1, std::memory_order_relaxed);
+  return result;
+}
+
+}  // namespace postern::account::sqlite

@@ -1,0 +1,29 @@
+#include "edge/config/section.hpp"
+
+#include <fstream>
+#include <sstream>
+
+namespace postern::config {
+
+Result<void> read_toml(std::string_view text, const std::string& path, const std::function<void(Section&)>& read) {
+  std::string error;
+  try {
+    const toml::table table = toml::parse(text, path);
+    Section root{&table, "", path, error};
+    read(root);
+  } catch (const toml::parse_error& wrong) {
+    error = fmt::format("{}:{}: {}", path, wrong.source().begin.line, wrong.description());
+  }
+  if (!error.empty()) return fail(ErrorCode::invalid_input, "configuration", Error::kNoOffset, std::move(error));
+  return {};
+}
+
+Result<void> read_toml_file(const std::string& path, const std::function<void(Section&)>& read) {
+  std::ifstream file{path, std::ios::binary};
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return fail(ErrorCode::io, "configuration", Error::kNoOffset, path + ": cannot be read");
+  return read_toml(text.view(), path, read);
+}
+
+}  // namespace postern::config

@@ -1,0 +1,380 @@
+#include "edge/ipc/server/admin.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "authority/name_resolution.hpp"
+#include "base/file_time.hpp"
+
+namespace postern::ipc {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxAccountsPerReply = 10'000;
+constexpr std::size_t kDefaultEvents = 100;
+
+/// The members of a request, each checked for its type.
+class Request {
+ public:
+  explicit Request(const Json& json) : json_{json} {}
+
+  Result<std::string> text(const char* name) const {
+    const auto member = json_.find(name);
+    if (member == json_.end()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is missing");
+    if (!member->is_string()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no text");
+    return member->get<std::string>();
+  }
+  Result<std::string> text_or_empty(const char* name) const {
+    if (!json_.contains(name)) return std::string{};
+    return text(name);
+  }
+  Result<std::uint64_t> number_or(const char* name, std::uint64_t otherwise) const {
+    const auto member = json_.find(name);
+    if (member == json_.end()) return otherwise;
+    if (!member->is_number_unsigned())
+      return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no whole number from 0 up");
+    return member->get<std::uint64_t>();
+  }
+  Result<bool> flag(const char* name) const {
+    const auto member = json_.find(name);
+    if (member == json_.end()) return false;
+    if (!member->is_boolean()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is neither true nor false");
+    return member->get<bool>();
+  }
+  Result<std::vector<std::string>> texts(const char* name) const {
+    std::vector<std::string> values;
+    const auto member = json_.find(name);
+    if (member == json_.end()) return values;
+    if (!member->is_array()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no list");
+    for (const Json& value : *member) {
+      if (!value.is_string()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "holds something that is no text");
+      values.push_back(value.get<std::string>());
+    }
+    return values;
+  }
+  Result<std::optional<FileTime>> time(const char* name) const {
+    POSTERN_TRY(value, text_or_empty(name));
+    if (value.empty()) return std::optional<FileTime>{};
+    const auto parsed = FileTime::from_rfc3339(value);
+    if (!parsed) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no RFC 3339 time");
+    return parsed;
+  }
+
+ private:
+  const Json& json_;
+};
+
+Json json_of(const account::Domain& domain) {
+  return {{"name", domain.netbios_name},
+          {"dns", domain.dns_name},
+          {"realm", domain.realm},
+          {"sid", domain.sid.to_text()},
+          {"created", domain.created.to_rfc3339()}};
+}
+
+Json json_of(const account::Account& account, const std::string& domain, const account::LockoutPolicy& lockout, FileTime now) {
+  Json json{{"account", domain + "\\" + account.name},
+            {"domain", domain},
+            {"name", account.name},
+            {"sid", account.sid},
+            {"kind", account::name_of(account.kind)},
+            {"enabled", account.enabled},
+            {"locked", account::is_locked(account.bad_passwords, lockout, now)},
+            {"bad_password_count", account.bad_passwords.count},
+            {"must_change_password", account.password_must_change},
+            {"password_set", account.password_set_at.to_rfc3339()},
+            {"key_version", account.key_version},
+            {"groups", account.groups},
+            {"created", account.created.to_rfc3339()}};
+  if (account.bad_passwords.last_bad) json["last_bad_password"] = account.bad_passwords.last_bad->to_rfc3339();
+  if (account.last_logon) json["last_logon"] = account.last_logon->to_rfc3339();
+  if (account.expires_at) json["expires"] = account.expires_at->to_rfc3339();
+  return json;
+}
+
+/// One request's work, with what it needs at hand.
+class Command {
+ public:
+  Command(account::Store& store, authority::Authority& authority, authority::Environment& environment,
+          const account::LockoutPolicy& lockout, const Request& request)
+      : store_{store}, authority_{authority}, environment_{environment}, lockout_{lockout}, request_{request} {}
+
+  Result<Json> domain_add() {
+    account::NewDomain domain;
+    POSTERN_TRY(name, request_.text("name"));
+    POSTERN_TRY(dns, request_.text("dns"));
+    POSTERN_TRY(realm, request_.text_or_empty("realm"));
+    domain.netbios_name = std::move(name);
+    domain.dns_name = std::move(dns);
+    domain.realm = std::move(realm);
+    environment_.random(domain.sid_random);
+    POSTERN_TRY(added, store_.add_domain(domain, environment_.now()));
+    POSTERN_CHECK(authority_.refresh_domains());
+    return Json{{"domain", json_of(added)}};
+  }
+  Result<Json> domain_list() {
+    POSTERN_TRY(domains, store_.list_domains());
+    Json list = Json::array();
+    for (const account::Domain& domain : domains) list.push_back(json_of(domain));
+    return Json{{"domains", std::move(list)}};
+  }
+  Result<Json> domain_show() {
+    POSTERN_TRY(name, request_.text("name"));
+    POSTERN_TRY(domain, find_domain(name));
+    return Json{{"domain", json_of(domain)}};
+  }
+
+  Result<Json> account_add() {
+    POSTERN_TRY(place, domain_and_name());
+    POSTERN_TRY(password, request_.text("password"));
+    POSTERN_TRY(kind_name, request_.text_or_empty("kind"));
+    POSTERN_TRY(groups, request_.texts("groups"));
+    account::NewAccount account;
+    account.domain = place.domain.id;
+    account.name = place.name;
+    account.password = SecretBytes::take(password);
+    account.groups = std::move(groups);
+    if (!kind_name.empty()) {
+      const auto kind = account::account_kind_from_name(kind_name);
+      if (!kind) return fail(ErrorCode::invalid_input, "kind", Error::kNoOffset, "is none of domain, local, machine");
+      account.kind = *kind;
+    }
+    POSTERN_TRY(added, store_.add_account(account, environment_.now()));
+    return shown(added, place.domain);
+  }
+  Result<Json> account_passwd() {
+    POSTERN_TRY(found, find_account());
+    POSTERN_TRY(password, request_.text("password"));
+    POSTERN_TRY(must_change, request_.flag("must_change"));
+    const SecretBytes secret = SecretBytes::take(password);
+    POSTERN_CHECK(store_.set_password(found.account.id, secret, must_change ? account::MustChange::yes : account::MustChange::no,
+                                      environment_.now()));
+    return show_again(found);
+  }
+  Result<Json> account_list() {
+    POSTERN_TRY(name, request_.text_or_empty("domain"));
+    POSTERN_TRY(after, request_.text_or_empty("after"));
+    POSTERN_TRY(limit, request_.number_or("limit", kMaxAccountsPerReply));
+    std::vector<account::Domain> domains;
+    if (name.empty()) {
+      POSTERN_TRY(all, store_.list_domains());
+      domains = std::move(all);
+    } else {
+      POSTERN_TRY(one, find_domain(name));
+      domains.push_back(std::move(one));
+    }
+    Json list = Json::array();
+    for (const account::Domain& domain : domains) {
+      POSTERN_TRY(accounts, store_.list_accounts(domain.id, after, std::min<std::size_t>(limit, kMaxAccountsPerReply)));
+      for (const account::Account& account : accounts) {
+        list.push_back(json_of(account, domain.netbios_name, lockout_, environment_.now()));
+      }
+    }
+    return Json{{"accounts", std::move(list)}};
+  }
+  Result<Json> account_show() {
+    POSTERN_TRY(found, find_account());
+    return shown(found.account, found.domain);
+  }
+  Result<Json> account_enable() {
+    return change([&](account::AccountId id) { return store_.set_enabled(id, account::Enabled::yes); });
+  }
+  Result<Json> account_disable() {
+    return change([&](account::AccountId id) { return store_.set_enabled(id, account::Enabled::no); });
+  }
+  Result<Json> account_unlock() {
+    return change([&](account::AccountId id) { return store_.unlock(id); });
+  }
+  Result<Json> account_expire() {
+    POSTERN_TRY(expires, request_.time("expires"));
+    return change([&](account::AccountId id) { return store_.set_expiry(id, expires); });
+  }
+  Result<Json> account_must_change() {
+    POSTERN_TRY(must_change, request_.flag("must_change"));
+    return change([&](account::AccountId id) {
+      return store_.set_must_change(id, must_change ? account::MustChange::yes : account::MustChange::no);
+    });
+  }
+  Result<Json> account_groups() {
+    POSTERN_TRY(groups, request_.texts("groups"));
+    return change([&](account::AccountId id) { return store_.set_groups(id, std::move(groups)); });
+  }
+  Result<Json> account_remove() {
+    POSTERN_TRY(found, find_account());
+    POSTERN_CHECK(store_.remove_account(found.account.id));
+    return Json{{"removed", found.domain.netbios_name + "\\" + found.account.name}};
+  }
+
+  Result<Json> events() {
+    account::EventFilter filter;
+    POSTERN_TRY(account, request_.text_or_empty("account"));
+    POSTERN_TRY(server, request_.text_or_empty("server"));
+    POSTERN_TRY(version, request_.text_or_empty("version"));
+    POSTERN_TRY(outcome, request_.text_or_empty("outcome"));
+    POSTERN_TRY(from, request_.time("from"));
+    POSTERN_TRY(until, request_.time("until"));
+    POSTERN_TRY(limit, request_.number_or("limit", kDefaultEvents));
+    POSTERN_TRY(after, request_.number_or("after", 0));
+    POSTERN_TRY(newest, request_.flag("newest"));
+    filter = {std::move(account), std::move(server), std::move(version), std::move(outcome), from, until};
+    const std::size_t count = std::min<std::size_t>(limit, account::kMaxEventsPerRead);
+    POSTERN_TRY(events, newest ? store_.list_last_events(filter, count) : store_.list_events(filter, after, count));
+    Json list = Json::array();
+    std::uint64_t last = after;
+    for (const account::StoredEvent& event : events) {
+      list.push_back(event.event.json);  // each is a JSON text of its own: the client prints it as it was stored
+      last = event.sequence;
+    }
+    return Json{{"events", std::move(list)}, {"last", last}};
+  }
+
+  Result<Json> status() {
+    const auto counters = authority_.counters();
+    const auto committed = authority_.committed();
+    const auto store = store_.counters();
+    return Json{{"half_open", authority_.half_open()}, {"begun", counters.begun},
+                {"allowed", counters.allowed},         {"denied", counters.denied},
+                {"comparisons", counters.comparisons}, {"backed_off", counters.backed_off},
+                {"committed", committed.committed},    {"commit_failures", committed.failed},
+                {"transactions", store.transactions},  {"sink_failures", committed.sink_failures}};
+  }
+
+ private:
+  struct Place {
+    account::Domain domain;
+    std::string name;
+  };
+  struct Found {
+    account::Domain domain;
+    account::Account account;
+  };
+
+  Result<account::Domain> find_domain(const std::string& name) {
+    POSTERN_TRY(domain, store_.find_domain(name));
+    if (!domain) {
+      auto error = fail(ErrorCode::not_found, "domain", Error::kNoOffset, "no domain named " + name);
+      error.error().hint = "`postern domain list` shows those that are there";
+      return error;
+    }
+    return std::move(*domain);
+  }
+
+  /// `DOMAIN\name`, `name@domain` or, where there is one domain, `name`.
+  Result<Place> domain_and_name() {
+    POSTERN_TRY(typed, request_.text("account"));
+    authority::ClaimedName claimed = authority::take_apart({}, typed);
+    if (!claimed.domain.empty()) {
+      POSTERN_TRY(domain, find_domain(claimed.domain));
+      return Place{std::move(domain), std::move(claimed.name)};
+    }
+    POSTERN_TRY(domains, store_.list_domains());
+    if (domains.size() != 1) {
+      return fail(ErrorCode::invalid_input, "account", Error::kNoOffset,
+                  domains.empty() ? "there is no domain yet: add one with `postern domain add`"
+                                  : "there are several domains: write DOMAIN\\name");
+    }
+    return Place{std::move(domains.front()), std::move(claimed.name)};
+  }
+
+  Result<Found> find_account() {
+    POSTERN_TRY(place, domain_and_name());
+    POSTERN_TRY(account, store_.show_account(place.domain.id, place.name));
+    if (!account) {
+      return fail(ErrorCode::not_found, "account", Error::kNoOffset,
+                  "no account named " + place.domain.netbios_name + "\\" + place.name);
+    }
+    return Found{std::move(place.domain), std::move(*account)};
+  }
+
+  Result<Json> shown(const account::Account& account, const account::Domain& domain) {
+    return Json{{"account", json_of(account, domain.netbios_name, lockout_, environment_.now())}};
+  }
+  Result<Json> show_again(const Found& found) {
+    POSTERN_TRY(account, store_.show_account(found.domain.id, found.account.name));
+    if (!account) return fail(ErrorCode::not_found, "account", Error::kNoOffset, "the account was removed meanwhile");
+    return shown(*account, found.domain);
+  }
+  template <typename Change>
+  Result<Json> change(Change&& apply) {
+    POSTERN_TRY(found, find_account());
+    POSTERN_CHECK(apply(found.account.id));
+    return show_again(found);
+  }
+
+  account::Store& store_;
+  authority::Authority& authority_;
+  authority::Environment& environment_;
+  const account::LockoutPolicy& lockout_;
+  const Request& request_;
+};
+
+struct Operation {
+  std::string_view name;
+  Result<Json> (Command::*run)();
+  bool changes;  ///< logged, with who asked
+};
+constexpr Operation kOperations[] = {
+    {"domain.add", &Command::domain_add, true},
+    {"domain.list", &Command::domain_list, false},
+    {"domain.show", &Command::domain_show, false},
+    {"account.add", &Command::account_add, true},
+    {"account.passwd", &Command::account_passwd, true},
+    {"account.list", &Command::account_list, false},
+    {"account.show", &Command::account_show, false},
+    {"account.enable", &Command::account_enable, true},
+    {"account.disable", &Command::account_disable, true},
+    {"account.unlock", &Command::account_unlock, true},
+    {"account.expire", &Command::account_expire, true},
+    {"account.must_change", &Command::account_must_change, true},
+    {"account.groups", &Command::account_groups, true},
+    {"account.remove", &Command::account_remove, true},
+    {"events", &Command::events, false},
+    {"status", &Command::status, false},
+};
+
+std::string error_text(const Error& error) {
+  Json body{{"code", name_of(error.code)}, {"message", error.message}};
+  if (!error.field.empty()) body["field"] = error.field;
+  if (error.offset != Error::kNoOffset) body["offset"] = error.offset;
+  if (!error.hint.empty()) body["hint"] = error.hint;
+  return Json{{"error", std::move(body)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// Overwrites the text of `password`, which nlohmann's parser has copied.
+void wipe_password(Json& json) {
+  const auto member = json.find("password");
+  if (member == json.end() || !member->is_string()) return;
+  auto& text = member->get_ref<std::string&>();
+  wipe(text.data(), text.size());
+}
+
+}  // namespace
+
+std::string Admin::handle(std::string_view text, std::uint32_t uid) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) {
+    return error_text({ErrorCode::malformed, "request", Error::kNoOffset, "is no JSON object", {}});
+  }
+  const Request request{json};
+  const auto op = request.text("op");
+  if (!op) return error_text(op.error());
+  for (const Operation& operation : kOperations) {
+    if (operation.name != *op) continue;
+    Command command{store_, authority_, environment_, lockout_, request};
+    auto answer = (command.*operation.run)();
+    wipe_password(json);
+    if (operation.changes) {
+      const std::string subject = request.text(operation.name.starts_with("domain") ? "name" : "account").value_or("");
+      spdlog::info("admin: uid {} {} {}: {}", uid, *op, subject, answer ? "done" : answer.error().to_line());
+    }
+    if (!answer) return error_text(answer.error());
+    return Json{{"ok", std::move(*answer)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  return error_text({ErrorCode::unsupported, "op", Error::kNoOffset, "no operation named " + *op, {}});
+}
+
+}  // namespace postern::ipc

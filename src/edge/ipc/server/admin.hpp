@@ -1,0 +1,30 @@
+// Admin requests: domains, accounts, events, state of the authority. docs/admin-protocol.md is this file in prose.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "account/store.hpp"
+#include "authority/authority.hpp"
+#include "authority/environment.hpp"
+
+namespace postern::ipc {
+
+/// Answers requests of admins. A request is `{"op": NAME, …}`, an answer `{"ok": …}` or `{"error": {code, message, field, hint}}`.
+/// Thread-safe. `store`, `authority` and `environment` outlive it.
+class Admin {
+ public:
+  Admin(account::Store& store, authority::Authority& authority, authority::Environment& environment, account::LockoutPolicy lockout)
+      : store_{store}, authority_{authority}, environment_{environment}, lockout_{lockout} {}
+
+  [[nodiscard]] std::string handle(std::string_view request, std::uint32_t uid);
+
+ private:
+  account::Store& store_;
+  authority::Authority& authority_;
+  authority::Environment& environment_;
+  const account::LockoutPolicy lockout_;
+};
+
+}  // namespace postern::ipc
