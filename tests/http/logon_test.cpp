@@ -87,7 +87,7 @@ TEST_F(Logon, HtmlPageEscapesWhatComesFromTheNetworkAndLoadsNothing) {
   authority->on_finish = [](const ntlm::FinishRequest&) {
     auto verdict = FakeAuthority::verdict_for("alice");
     verdict.facts.workstation = "<script>alert(1)</script>";
-    return ntlm::Reply{verdict};
+    return ntlm::Reply{std::move(verdict)};
   };
   start();
   RawClient client{port()};
@@ -279,7 +279,7 @@ TEST_F(Logon, AnonymousVerdictIsNoLogon) {
   authority->on_finish = [](const ntlm::FinishRequest&) {
     auto verdict = FakeAuthority::verdict_for("");
     verdict.identity.kind = ntlm::AccountKind::anonymous;
-    return ntlm::Reply{verdict};
+    return ntlm::Reply{std::move(verdict)};
   };
   start();
   RawClient client{port()};

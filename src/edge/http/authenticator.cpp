@@ -31,7 +31,9 @@ void log_logon(const ntlm::Verdict& verdict, ntlm::Carrier carrier, const Connec
 Authenticator::~Authenticator() { end(); }
 
 void Authenticator::end() {
-  if (const auto* challenged = std::get_if<Challenged>(&state_)) services_.authority.cancel(challenged->handshake, challenged->link);
+  const auto* challenged = std::get_if<Challenged>(&state_);
+  // While the gateway stops, the authority's connection goes too, and with it what was half open on it.
+  if (challenged != nullptr && !services_.stopping) services_.authority.cancel(challenged->handshake, challenged->link);
   state_ = None{};
 }
 

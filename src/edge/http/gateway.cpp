@@ -89,9 +89,9 @@ class Gateway::Impl {
   explicit Impl(std::shared_ptr<const Settings> loaded)
       : settings{std::move(loaded)},
         registry{metrics},
+        services{[this] { return current(); }, link, registry, metrics, stopping},
         work{asio::make_work_guard(io)},
-        link{io.get_executor(), settings->config.authority, metrics},
-        services{[this] { return current(); }, link, registry, metrics, stopping} {}
+        link{io.get_executor(), settings->config.authority, metrics} {}
 
   std::shared_ptr<const Settings> current() const {
     const std::lock_guard lock{settings_mutex};
@@ -193,10 +193,10 @@ class Gateway::Impl {
   Registry registry;
   std::atomic<bool> stopping{false};
   bool stopped = false;
+  Services services;  // above io: what a connection may still touch when io drops it
   asio::io_context io{};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   AuthorityLink link;
-  Services services;
   std::vector<std::shared_ptr<asio::ip::tcp::acceptor>> acceptors{};
   std::vector<Listening> listening{};
   std::vector<std::thread> threads{};

@@ -349,6 +349,10 @@ Task<KeepAlive> Upstream::forward(ClientSide& client, const RequestHead& head, s
   if (upgraded && !is_websocket_upgrade(head)) response = fail(ErrorCode::unexpected_message, "upstream", Error::kNoOffset, "101 unasked");
 
   if (!response) {
+    if (pump && pump->ended && !pump->complete && !pump->malformed && !pump->discard) {  // the client left or stalled inside its body
+      disconnect();
+      co_return KeepAlive::no;
+    }
     const bool late = response.error().code == ErrorCode::timeout;
     ++(late ? services_.metrics.upstream_timeouts : services_.metrics.upstream_unreachable);
     const bool body_bad = pump && pump->malformed;

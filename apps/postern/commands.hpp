@@ -1,0 +1,26 @@
+// The command tree: each function adds its commands to the parser. A command runs after parsing and leaves its exit code behind.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "postern/output.hpp"
+
+namespace postern::cli {
+
+/// What every command shares.
+struct Context {
+  bool json = false;
+  std::string socket{};
+  std::string config{};
+  /// The chosen command; it runs once, after parsing.
+  std::function<ExitCode(const Output&)> run{};
+};
+
+void add_token_commands(CLI::App& app, Context& context);
+
+/// `--oem-codepage` with its default, for commands that read text of old clients.
+void add_oem_code_page(CLI::App& command, std::string& name);
+
+}  // namespace postern::cli

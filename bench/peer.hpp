@@ -1,0 +1,94 @@
+// What each benchmarked stack is to the driver: a program that answers one line for each line it reads.
+//
+//   handshake SECONDS   ->  "COUNT NANOSECONDS": whole logons, client and server, and the time they took
+//   verify SECONDS      ->  the same logons, and the time that the server's calls took: from NEGOTIATE to the verdict
+//   wrong               ->  "refused" or "ACCEPTED": a logon with another password
+//   name                ->  the stack and its version
+//
+// One thread. A program ends with its standard input.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <sstream>
+#include <string>
+
+namespace postern::bench {
+
+// The same logon for every stack.
+inline constexpr char kUser[] = "alice";
+inline constexpr char kDomain[] = "TESTDOM";
+inline constexpr char kPassword[] = "Passw0rd!";
+inline constexpr char kWrongPassword[] = "Passw0rd?";
+inline constexpr char kNtHashHex[] = "FC525C9683E8FE067095BA2DDC971889";  ///< MD4 of kPassword in UTF-16LE
+inline constexpr char kService[] = "HTTP/srv.testdom.example";
+
+using Clock = std::chrono::steady_clock;
+
+/// Adds up the time between `start` and `stop` where it is on; costs nothing where it is off.
+class Stopwatch {
+ public:
+  explicit Stopwatch(bool on) : on_{on} {}
+  void start() {
+    if (on_) started_ = Clock::now();
+  }
+  void stop() {
+    if (on_) total_ += Clock::now() - started_;
+  }
+  [[nodiscard]] std::int64_t nanoseconds() const { return std::chrono::nanoseconds{total_}.count(); }
+
+ private:
+  bool on_;
+  Clock::time_point started_{};
+  Clock::duration total_{};
+};
+
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  [[nodiscard]] virtual std::string name() const = 0;
+  /// One logon, both sides. `server` runs while the server's calls do. False if the logon is refused.
+  virtual bool log_on(Stopwatch& server) = 0;
+  /// From now on the server's account has another password than the client.
+  virtual void change_password() = 0;
+};
+
+inline int serve(Peer& peer) {
+  constexpr int kLogonsBetweenLooksAtTheClock = 64;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words{line};
+    std::string command;
+    double seconds = 0;
+    words >> command >> seconds;
+    if (command == "name") {
+      std::cout << peer.name() << std::endl;
+    } else if (command == "wrong") {
+      peer.change_password();
+      Stopwatch off{false};
+      std::cout << (peer.log_on(off) ? "ACCEPTED" : "refused") << std::endl;
+    } else if (command == "handshake" || command == "verify") {
+      Stopwatch server{command == "verify"};
+      const auto begin = Clock::now();
+      const auto end = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>{seconds});
+      std::int64_t count = 0;
+      do {
+        for (int i = 0; i < kLogonsBetweenLooksAtTheClock; ++i) {
+          if (!peer.log_on(server)) {
+            std::cout << "a right password was refused" << std::endl;
+            return 1;
+          }
+        }
+        count += kLogonsBetweenLooksAtTheClock;
+      } while (Clock::now() < end);
+      const std::int64_t whole = std::chrono::nanoseconds{Clock::now() - begin}.count();
+      std::cout << count << ' ' << (command == "verify" ? server.nanoseconds() : whole) << std::endl;
+    } else {
+      std::cout << "unknown command" << std::endl;
+      return 1;
+    }
+  }
+  return 0;
+}
+
+}  // namespace postern::bench
