@@ -77,7 +77,7 @@ def violations(root: pathlib.Path, rules: dict[str, Rule]) -> list[str]:
                 if not rules[room].allows_header(system):
                     found.append(f"{where}: {room} may not include <{system}>")
             else:
-                target = next((p for p in (path.parent / own, root / "src" / own) if p.is_file()), None)
+                target = next((p for p in (path.parent / own, root / "src" / own, root / "apps" / own) if p.is_file()), None)
                 if target is None:
                     found.append(f"{where}: \"{own}\" is not in the tree (system headers go in angle brackets)")
                     continue
