@@ -52,7 +52,8 @@ class Certificates : public GatewayTest {
     const auto answer = log_on(client);
     if (!answer || answer->status != 200) return {"no logon"};
     std::vector<std::string> found;
-    for (const auto& hash : authority->seen_finishes().back().channel_bindings) found.push_back(hex(hash));
+    const ntlm::FinishRequest finish = authority->seen_finishes().back();
+    for (const auto& hash : finish.channel_bindings) found.push_back(hex(hash));
     return found;
   }
 };

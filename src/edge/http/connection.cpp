@@ -97,7 +97,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> serve() {
     if (client_.security == Security::tls) {
       client_.stream->set_deadline(Clock::now() + limits().tls_timeout);
-      auto shaken = co_await client_.stream->handshake(tls_ ? tls_->new_connection() : nullptr);
+      // Named first: g++ 12 destroys a conditional temporary twice when it is an argument of co_await: seen under ASan.
+      SslPtr ssl{};
+      if (tls_) ssl = tls_->new_connection();
+      auto shaken = co_await client_.stream->handshake(std::move(ssl));
       if (!shaken) {
         ++(client_.stream->timed_out() ? services_.metrics.timeouts_tls : services_.metrics.tls_failures);
         log::debug(log::printable("TLS from " + client_.facts.ends.client.address + ": " + shaken.error().message));

@@ -234,7 +234,8 @@ Task<Result<Upstream::Connected>> Upstream::connect(const Settings& settings) {
   auto stream = Stream::make(std::move(socket));
   if (settings.upstream_tls) {
     stream->set_deadline(Clock::now() + upstream.connect_timeout);
-    auto shaken = co_await stream->handshake(new_upstream_connection(settings.upstream_tls.get(), upstream));
+    SslPtr ssl = new_upstream_connection(settings.upstream_tls.get(), upstream);
+    auto shaken = co_await stream->handshake(std::move(ssl));
     if (!shaken) co_return std::unexpected{shaken.error()};
   }
   stream_ = std::move(stream);
