@@ -1,7 +1,6 @@
 // Limits of time, size and number (R34), stop and reload.
-#include <sys/resource.h>
-
 #include <fstream>
+#include <sys/resource.h>
 
 #include "gateway_fixture.hpp"
 #include "scripted_upstream.hpp"
@@ -185,7 +184,8 @@ TEST_F(Limits, StopDoesNotWaitLongerThanConfigured) {
     while (peer.more()) {
     }
   };
-  auto config = parsed(config_text("[authentication]\nanonymous_paths = [\"/\"]\n[upstream]\nurl = \"http://127.0.0.1:" + std::to_string(upstream.port) + "\"\n"));
+  auto config = parsed(config_text("[authentication]\nanonymous_paths = [\"/\"]\n[upstream]\nurl = \"http://127.0.0.1:" +
+                                   std::to_string(upstream.port) + "\"\n"));
   config.stop_timeout = std::chrono::seconds{1};
   gateway = std::move(*http::Gateway::start(config));
   RawClient client{port()};
