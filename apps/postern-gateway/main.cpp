@@ -1,13 +1,12 @@
 // postern-gateway: the HTTP door. Options, signals and the service manager; everything else is edge/http.
-#include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <charconv>
 #include <cstdio>
+#include <fmt/format.h>
 #include <optional>
+#include <signal.h>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 #include "edge/http/gateway.hpp"
 #include "edge/http/log.hpp"

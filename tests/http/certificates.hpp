@@ -1,14 +1,13 @@
 // Certificates made for one test with OpenSSL's API.
 #pragma once
 
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
-
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <string>
 
 namespace postern::test {
@@ -18,8 +17,8 @@ enum class KeyKind { rsa, ec_p256, ec_p384, ed25519 };
 struct CertificateSpec {
   std::string name = "localhost";  ///< DNS name in subjectAltName
   KeyKind key = KeyKind::rsa;
-  std::string digest = "SHA256";   ///< of the signature; ignored for Ed25519
-  bool pss = false;                ///< RSASSA-PSS signature with an ordinary RSA key
+  std::string digest = "SHA256";  ///< of the signature; ignored for Ed25519
+  bool pss = false;               ///< RSASSA-PSS signature with an ordinary RSA key
 };
 
 struct FreeCertificate {
@@ -44,7 +43,8 @@ inline CertificatePtr make_certificate(const std::string& file, const Certificat
   ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
   X509_gmtime_adj(X509_getm_notBefore(x), -3600);
   X509_gmtime_adj(X509_getm_notAfter(x), 86400);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(spec.name.c_str()), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(spec.name.c_str()), -1, -1, 0);
   X509_set_issuer_name(x, X509_get_subject_name(x));
   X509_set_pubkey(x, key);
   const std::string names = "DNS:" + spec.name + ",IP:127.0.0.1";

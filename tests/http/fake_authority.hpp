@@ -1,11 +1,6 @@
-// FakeAuthority: speaks the authority's frame protocol on a Unix socket and answers as a script says. No NTLM: tokens are opaque here.
+// FakeAuthority: speaks the authority's frame protocol on a Unix socket and answers as a script says. No NTLM: tokens are opaque
+// here.
 #pragma once
-
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -13,8 +8,13 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <poll.h>
 #include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "ntlm/authority_protocol.hpp"
@@ -36,7 +36,7 @@ class FakeAuthority {
   /// Called for each finish; by default alice with "right" is allowed.
   std::function<ntlm::Reply(const ntlm::FinishRequest&)> on_finish{};
   std::function<std::optional<ntlm::Reply>(const ntlm::BeginRequest&)> on_begin{};
-  std::atomic<bool> silent{false};       ///< reads and never answers
+  std::atomic<bool> silent{false};  ///< reads and never answers
   std::atomic<bool> wrong_nonce{false};
   std::atomic<int> begins{0};
   std::atomic<int> finishes{0};

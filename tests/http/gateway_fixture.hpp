@@ -1,12 +1,11 @@
 // A gateway in this process with a fake authority, in a directory of its own.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 #include <thread>
@@ -31,7 +30,8 @@ class GatewayTest : public ::testing::Test {
     std::filesystem::remove_all(directory);
   }
   /// Configuration text around what a test adds: `top` before any table, `sections` after.
-  [[nodiscard]] std::string config_text(const std::string& sections = "", const std::string& listen = "", const std::string& top = "") const {
+  [[nodiscard]] std::string config_text(const std::string& sections = "", const std::string& listen = "",
+                                        const std::string& top = "") const {
     return "log_level = \"error\"\nthreads = 2\nstop_timeout_seconds = 5\n" + top +
            (listen.empty() ? "[[listen]]\naddress = \"127.0.0.1:0\"\n" : listen) + "[authority]\nsocket = \"" + directory +
            "/authority.sock\"\ntimeout_ms = 3000\n" + sections;

@@ -48,8 +48,8 @@ TEST_F(Logon, LogsOnAndShowsWhoItIsAsJson) {
   ASSERT_TRUE(challenge);
   EXPECT_EQ(challenge->status, 401);
   EXPECT_EQ(challenge->values("WWW-Authenticate"), (std::vector<std::string>{"NTLM " + to_base64(as_bytes("CHALLENGE"))}));
-  const auto answer =
-      client.ask(get("/any/path?q=1", authorization("NTLM", authenticate_token("alice", "right")) + "Accept: application/json\r\n"));
+  const auto answer = client.ask(
+      get("/any/path?q=1", authorization("NTLM", authenticate_token("alice", "right")) + "Accept: application/json\r\n"));
   ASSERT_TRUE(answer);
   ASSERT_EQ(answer->status, 200);
   const auto json = nlohmann::json::parse(answer->body);
@@ -106,7 +106,9 @@ TEST_F(Logon, AnswersAnyMethodAndReadsItsBody) {
   ASSERT_EQ(log_on(client)->status, 200);
   const std::string body(100'000, 'x');
   EXPECT_EQ(client.ask("POST /form HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + body)->status, 200);
-  EXPECT_EQ(client.ask("PROPFIND / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n")->status, 200);
+  EXPECT_EQ(
+      client.ask("PROPFIND / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n")->status,
+      200);
   const auto head = client.ask("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", true);
   EXPECT_EQ(head->status, 200);
   EXPECT_EQ(client.ask(get())->status, 200) << "nothing of a HEAD answer's body was sent";
@@ -197,8 +199,9 @@ TEST_F(Logon, R42_AFrontEndThatShowsItselfIsRefusedUnlessTrusted) {
 
 TEST_F(Logon, MalformedAuthorizationIsRefusedAndEndsTheConnection) {
   start();
-  for (const std::string header : {"Authorization: NTLM\r\n", "Authorization: NTLM ????\r\n", "Authorization: NTLM TlRMTVNT UAAB\r\n",
-                                   "Authorization: Negotiate YQ\r\n", "Authorization: NTLM YQ==\r\nAuthorization: NTLM YQ==\r\n"}) {
+  for (const std::string header :
+       {"Authorization: NTLM\r\n", "Authorization: NTLM ????\r\n", "Authorization: NTLM TlRMTVNT UAAB\r\n",
+        "Authorization: Negotiate YQ\r\n", "Authorization: NTLM YQ==\r\nAuthorization: NTLM YQ==\r\n"}) {
     RawClient client{port()};
     const auto answer = client.ask(get("/", header));
     ASSERT_TRUE(answer) << header;
@@ -222,7 +225,8 @@ TEST_F(Logon, R26_TokensUpToTheLimitPassAndOneByteMoreDoesNot) {
   std::string token = kNtlmNegotiate;
   token.resize(ntlm::kMaxTokenBytes, 'x');
   RawClient client{port()};
-  EXPECT_EQ(client.ask(get("/", authorization("NTLM", token)))->value("WWW-Authenticate"), "NTLM " + to_base64(as_bytes("CHALLENGE")));
+  EXPECT_EQ(client.ask(get("/", authorization("NTLM", token)))->value("WWW-Authenticate"),
+            "NTLM " + to_base64(as_bytes("CHALLENGE")));
   RawClient other{port()};
   const auto refused = other.ask(get("/", authorization("NTLM", token + "x")));
   ASSERT_TRUE(refused);
@@ -232,21 +236,36 @@ TEST_F(Logon, R26_TokensUpToTheLimitPassAndOneByteMoreDoesNot) {
 
 TEST_F(Logon, LastSpnegoTokenGoesOutWithTheAnswer) {
   authority->on_finish = [](const ntlm::FinishRequest& finish) {
-    auto verdict = as_text(finish.token).ends_with("right") ? FakeAuthority::verdict_for("alice") : FakeAuthority::denied("alice", "no");
+    auto verdict =
+        as_text(finish.token).ends_with("right") ? FakeAuthority::verdict_for("alice") : FakeAuthority::denied("alice", "no");
     verdict.token = to_bytes(as_bytes("LAST"));
     return ntlm::Reply{std::move(verdict)};
   };
   start();
   const std::string last = "Negotiate " + to_base64(as_bytes("LAST"));
   RawClient client{port()};
-  ASSERT_EQ(client.ask(get("/", authorization("Negotiate", "\x60" "init")))->status, 401);
-  const auto accepted = client.ask(get("/", authorization("Negotiate", "\xa1" "right")));
+  ASSERT_EQ(client
+                .ask(get("/", authorization("Negotiate",
+                                            "\x60"
+                                            "init")))
+                ->status,
+            401);
+  const auto accepted = client.ask(get("/", authorization("Negotiate",
+                                                          "\xa1"
+                                                          "right")));
   EXPECT_EQ(accepted->status, 200);
   EXPECT_EQ(accepted->values("WWW-Authenticate"), (std::vector<std::string>{last}));
   EXPECT_EQ(client.ask(get())->values("WWW-Authenticate"), std::vector<std::string>{}) << "once only";
   RawClient other{port()};
-  ASSERT_EQ(other.ask(get("/", authorization("Negotiate", "\x60" "init")))->status, 401);
-  const auto denied = other.ask(get("/", authorization("Negotiate", "\xa1" "wrong")));
+  ASSERT_EQ(other
+                .ask(get("/", authorization("Negotiate",
+                                            "\x60"
+                                            "init")))
+                ->status,
+            401);
+  const auto denied = other.ask(get("/", authorization("Negotiate",
+                                                       "\xa1"
+                                                       "wrong")));
   EXPECT_EQ(denied->status, 401);
   EXPECT_EQ(denied->values("WWW-Authenticate"), (std::vector<std::string>{last, "NTLM"}));
 }
@@ -362,8 +381,9 @@ TEST_F(Logon, OpenPathsAndPreflightNeedNoLogonAndNeighboursDo) {
     RawClient client{port()};
     EXPECT_EQ(client.ask(get(path))->status, 200) << path;
   }
-  for (const std::string path : {"/publi", "/public", "/healthy", "/public/../secret", "/public/%2e%2e/secret", "/public/..%2fsecret",
-                                 "/public//x", "/public/a\\..\\b", "/public/..;/secret", "/secret?/public/"}) {
+  for (const std::string path :
+       {"/publi", "/public", "/healthy", "/public/../secret", "/public/%2e%2e/secret", "/public/..%2fsecret", "/public//x",
+        "/public/a\\..\\b", "/public/..;/secret", "/secret?/public/"}) {
     RawClient client{port()};
     EXPECT_EQ(client.ask(get(path))->status, 401) << path;
   }

@@ -51,8 +51,8 @@ TEST(BodyDecoder, FindsTheSameChunksHoweverTheBytesArrive) {
 }
 
 TEST(BodyDecoder, R41_RefusesWhatIsNoChunk) {
-  for (const std::string wire : {"\r\n", "x\r\n", "-1\r\n", "0x1\r\na\r\n", "1\na\r\n", "1\r\nab\r\n", "1 2\r\na\r\n", "ffffffffffffffff\r\n",
-                                 "1;a\rb\r\na\r\n"}) {
+  for (const std::string wire : {"\r\n", "x\r\n", "-1\r\n", "0x1\r\na\r\n", "1\na\r\n", "1\r\nab\r\n", "1 2\r\na\r\n",
+                                 "ffffffffffffffff\r\n", "1;a\rb\r\na\r\n"}) {
     bool done = false;
     bool refused = false;
     decode_in_steps(wire, wire.size(), done, refused);
@@ -83,7 +83,8 @@ TEST(BodyDecoder, AnEndInsideABodyIsAnErrorExceptWithoutLength) {
 Result<RequestHead> parse(const std::string& text) { return parse_request_head(as_bytes(text), {}); }
 
 TEST(RequestHead, ReadsFramingAndConnection) {
-  const auto head = parse("POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\nConnection: foo, CLOSE\r\nExpect: 100-Continue\r\n\r\n");
+  const auto head =
+      parse("POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\nConnection: foo, CLOSE\r\nExpect: 100-Continue\r\n\r\n");
   ASSERT_TRUE(head) << head.error().to_line();
   EXPECT_EQ(head->method, "POST");
   EXPECT_EQ(head->target, "/a?b");
@@ -115,7 +116,8 @@ TEST(RequestHead, AbsoluteTargetsMustNameTheHost) {
 }
 
 TEST(IdentityHeaders, R41_AreRecognisedInAnySpelling) {
-  for (const char* name : {"X-Remote-User", "x-remote-user", "X_REMOTE_USER", "X-Remote_Groups", "x_remote-domain", "X-REMOTE-PACKAGE"}) {
+  for (const char* name :
+       {"X-Remote-User", "x-remote-user", "X_REMOTE_USER", "X-Remote_Groups", "x_remote-domain", "X-REMOTE-PACKAGE"}) {
     EXPECT_TRUE(is_identity_header(name)) << name;
   }
   EXPECT_FALSE(is_identity_header("X-Remote-Users"));
@@ -177,7 +179,8 @@ TEST(Config, R38_ErrorsNameFileLineAndKey) {
   EXPECT_EQ(error_of(listen), "");
   EXPECT_TRUE(error_of(listen + "[limits]\nmax_conections = 5\n").starts_with("g.toml:4: limits.max_conections: is no key"));
   EXPECT_TRUE(error_of(listen + "[limits]\n\nmax_connections = 0\n").starts_with("g.toml:5: limits.max_connections: must be"));
-  EXPECT_TRUE(error_of(listen + "[authentication]\nplain_http = \"sometimes\"\n").starts_with("g.toml:4: authentication.plain_http: "));
+  EXPECT_TRUE(
+      error_of(listen + "[authentication]\nplain_http = \"sometimes\"\n").starts_with("g.toml:4: authentication.plain_http: "));
   EXPECT_TRUE(error_of(listen + "[authentication]\nschemes = [\"Basic\"]\n").starts_with("g.toml:4: authentication.schemes: "));
   EXPECT_TRUE(error_of("threads = \"two\"\n" + listen).starts_with("g.toml:1: threads: "));
   EXPECT_TRUE(error_of(listen + "[upstream\n").starts_with("g.toml:3: "));

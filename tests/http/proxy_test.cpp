@@ -12,7 +12,9 @@ class Proxy : public GatewayTest {
   }
 };
 
-std::string post(const std::string& headers, const std::string& body) { return "POST /p HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + body; }
+std::string post(const std::string& headers, const std::string& body) {
+  return "POST /p HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + body;
+}
 
 TEST_F(Proxy, NothingReachesTheUpstreamBeforeTheLogon) {
   ScriptedUpstream upstream;
@@ -47,12 +49,17 @@ TEST_F(Proxy, R41_WhateverTheClientSendsUnderTheNamesIsRemoved) {
   ScriptedUpstream upstream;
   start_with(upstream, "[authentication]\nanonymous_paths = [\"/open\"]\n");
   const std::string forged =
-      "X-Remote-User: EVIL\\root\r\nx_remote_user: EVIL\\root\r\nX-REMOTE_DOMAIN: EVIL\r\nx-remote-groups: EVIL\r\nX_Remote_Package: EVIL\r\n"
-      "X-Real-IP: EVIL\r\nConnection: X-Remote-User, X-Remote-Groups, Host, Content-Length, X-Secret\r\nX-Secret: EVIL\r\nTE: trailers\r\n";
+      "X-Remote-User: EVIL\\root\r\nx_remote_user: EVIL\\root\r\nX-REMOTE_DOMAIN: EVIL\r\nx-remote-groups: "
+      "EVIL\r\nX_Remote_Package: EVIL\r\n"
+      "X-Real-IP: EVIL\r\nConnection: X-Remote-User, X-Remote-Groups, Host, Content-Length, X-Secret\r\nX-Secret: EVIL\r\nTE: "
+      "trailers\r\n";
   RawClient client{port()};
   ASSERT_EQ(log_on(client, "alice", "right", "/app", forged)->status, 200);
-  ASSERT_EQ(client.ask(post(forged + "Transfer-Encoding: chunked\r\nTrailer: X-Remote-User\r\n",
-                            "3\r\nabc\r\n0\r\nX-Remote-User: EVIL\\root\r\n\r\n"))->status, 200);
+  ASSERT_EQ(client
+                .ask(post(forged + "Transfer-Encoding: chunked\r\nTrailer: X-Remote-User\r\n",
+                          "3\r\nabc\r\n0\r\nX-Remote-User: EVIL\\root\r\n\r\n"))
+                ->status,
+            200);
   ASSERT_EQ(client.ask(post(forged + "Content-Length: 3\r\n", "abc"))->status, 200);
   ASSERT_EQ(client.ask(get("/open", forged))->status, 200);
   const auto seen = upstream.seen();
@@ -118,7 +125,8 @@ TEST_F(Proxy, R41_RequestsThatTwoParsersCouldReadInTwoWaysAreRefused) {
 }
 
 TEST_F(Proxy, MalformedChunksAreRefusedAndTheUpstreamSeesNoWholeBody) {
-  for (const std::string chunks : {"zz\r\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "-1\r\n\r\n", "10000000000000000\r\nx"}) {
+  for (const std::string chunks :
+       {"zz\r\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "-1\r\n\r\n", "10000000000000000\r\nx"}) {
     std::atomic<bool> whole{false};
     ScriptedUpstream upstream;
     upstream.handler = [&](Peer& peer, int) {
@@ -146,11 +154,13 @@ TEST_F(Proxy, BodiesStreamBothWaysInEveryFraming) {
   const std::string big(3'000'000, 'b');
   ScriptedUpstream upstream{[&](const SeenRequest& request) {
     if (request.head.find("/chunked") != std::string::npos) {
-      return std::string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-T: 1\r\n\r\n"};
+      return std::string{
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-T: 1\r\n\r\n"};
     }
     if (request.head.find("/until-close") != std::string::npos) return "HTTP/1.0 200 OK\r\n\r\n" + big;
     if (request.head.find("/204") != std::string::npos) return std::string{"HTTP/1.1 204 No Content\r\n\r\n"};
-    if (request.head.find("/304") != std::string::npos) return std::string{"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n"};
+    if (request.head.find("/304") != std::string::npos)
+      return std::string{"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n"};
     if (request.head.starts_with("HEAD")) return std::string{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"};
     return ScriptedUpstream::ok(request.body);
   }};
@@ -319,7 +329,8 @@ TEST_F(Proxy, WebSocketsBecomeATunnelBothWays) {
       peer.send_text(ScriptedUpstream::ok("no"));
       return;
     }
-    peer.send_text("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nwelcome");
+    peer.send_text(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nwelcome");
     while (peer.buffer.size() < 4 && peer.more()) {
     }
     peer.send_text("echo " + peer.buffer);
@@ -345,14 +356,16 @@ TEST_F(Proxy, OtherUpgradesAreNotPassedOn) {
   start_with(upstream);
   RawClient client{port()};
   ASSERT_EQ(log_on(client)->status, 200);
-  ASSERT_EQ(client.ask(get("/", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"))->status, 200);
+  ASSERT_EQ(client.ask(get("/", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"))->status,
+            200);
   const auto seen = upstream.seen();
   EXPECT_EQ(seen[1].head.find("pgrade"), std::string::npos) << seen[1].head;
   EXPECT_EQ(seen[1].head.find("HTTP2"), std::string::npos);
 }
 
 TEST_F(Proxy, AnUpgradeThatNobodyAskedForIsNoAnswer) {
-  ScriptedUpstream upstream{[](const SeenRequest&) { return std::string{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"}; }};
+  ScriptedUpstream upstream{
+      [](const SeenRequest&) { return std::string{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"}; }};
   start_with(upstream);
   RawClient client{port()};
   EXPECT_EQ(log_on(client)->status, 502);
@@ -360,8 +373,9 @@ TEST_F(Proxy, AnUpgradeThatNobodyAskedForIsNoAnswer) {
 
 TEST_F(Proxy, OffersOfTheUpstreamForThisConnectionAreRemoved) {
   ScriptedUpstream upstream{[](const SeenRequest&) {
-    return std::string{"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: Bearer\r\n"
-                       "Content-Length: 0\r\n\r\n"};
+    return std::string{
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: Bearer\r\n"
+        "Content-Length: 0\r\n\r\n"};
   }};
   start_with(upstream);
   RawClient client{port()};

@@ -2,19 +2,18 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <openssl/ssl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <optional>
+#include <poll.h>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -45,8 +44,8 @@ struct Answer {
 
 struct TlsOptions {
   std::string server_name{};
-  std::string alpn{};        ///< wire form
-  std::string sigalgs{};     ///< for example "ecdsa_secp384r1_sha384"
+  std::string alpn{};     ///< wire form
+  std::string sigalgs{};  ///< for example "ecdsa_secp384r1_sha384"
 };
 
 class RawClient {
@@ -77,7 +76,8 @@ class RawClient {
     ssl_.reset(SSL_new(context_.get()));
     if (!options.server_name.empty()) SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str());
     if (!options.alpn.empty()) {
-      SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(options.alpn.data()), static_cast<unsigned>(options.alpn.size()));
+      SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(options.alpn.data()),
+                          static_cast<unsigned>(options.alpn.size()));
     }
     if (!options.sigalgs.empty() && SSL_set1_sigalgs_list(ssl_.get(), options.sigalgs.c_str()) != 1) return false;
     SSL_set_fd(ssl_.get(), fd_);

@@ -2,18 +2,17 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <openssl/ssl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
 #include <string>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace postern::test {
@@ -38,8 +37,8 @@ class Peer {
   }
   bool send_text(std::string_view text) {
     while (!text.empty()) {
-      const ssize_t sent =
-          ssl_ != nullptr ? SSL_write(ssl_, text.data(), static_cast<int>(text.size())) : send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      const ssize_t sent = ssl_ != nullptr ? SSL_write(ssl_, text.data(), static_cast<int>(text.size()))
+                                           : send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
       if (sent <= 0) return false;
       text.remove_prefix(static_cast<std::size_t>(sent));
     }

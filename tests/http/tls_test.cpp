@@ -1,7 +1,6 @@
 // TLS: which certificate is served, and that the authority gets the bindings of that very one (R43).
-#include <openssl/ssl.h>
-
 #include <nlohmann/json.hpp>
+#include <openssl/ssl.h>
 
 #include "certificates.hpp"
 #include "edge/http/binding.hpp"
@@ -23,8 +22,11 @@ std::string output_of(const std::string& command) {
 
 /// tls-server-end-point by the openssl command line and python's hashlib, with none of our code.
 std::string independent_bindings(const std::string& pem, const std::string& hash) {
-  return output_of("openssl x509 -in " + pem + " -outform DER | python3 -c \"import sys,hashlib,struct;"
-                   "d=b'tls-server-end-point:'+hashlib." + hash + "(sys.stdin.buffer.read()).digest();"
+  return output_of("openssl x509 -in " + pem +
+                   " -outform DER | python3 -c \"import sys,hashlib,struct;"
+                   "d=b'tls-server-end-point:'+hashlib." +
+                   hash +
+                   "(sys.stdin.buffer.read()).digest();"
                    "print(hashlib.md5(bytes(16)+struct.pack('<I',len(d))+d).hexdigest(),end='')\"");
 }
 
@@ -52,7 +54,8 @@ class Certificates : public GatewayTest {
     const auto answer = log_on(client);
     if (!answer || answer->status != 200) return {"no logon"};
     std::vector<std::string> found;
-    for (const auto& hash : authority->seen_finishes().back().channel_bindings) found.push_back(hex(hash));
+    const ntlm::FinishRequest finish = authority->seen_finishes().back();
+    for (const auto& hash : finish.channel_bindings) found.push_back(hex(hash));
     return found;
   }
 };
@@ -63,9 +66,9 @@ TEST_F(Certificates, R43_TheHashIsTheSignaturesOwn) {
     std::string hash;
   };
   const std::vector<Case> cases{
-      {{"localhost", KeyKind::rsa, "SHA256", false}, "sha256"},   {{"localhost", KeyKind::rsa, "SHA384", false}, "sha384"},
+      {{"localhost", KeyKind::rsa, "SHA256", false}, "sha256"},     {{"localhost", KeyKind::rsa, "SHA384", false}, "sha384"},
       {{"localhost", KeyKind::ec_p384, "SHA384", false}, "sha384"}, {{"localhost", KeyKind::rsa, "SHA512", true}, "sha512"},
-      {{"localhost", KeyKind::rsa, "SHA1", false}, "sha256"},     {{"localhost", KeyKind::rsa, "MD5", false}, "sha256"},
+      {{"localhost", KeyKind::rsa, "SHA1", false}, "sha256"},       {{"localhost", KeyKind::rsa, "MD5", false}, "sha256"},
       {{"localhost", KeyKind::ec_p256, "SHA512", false}, "sha512"},
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {

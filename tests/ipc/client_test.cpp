@@ -1,13 +1,13 @@
 // The blocking client of the authority's socket, against a fake authority.
-#include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include "edge/ipc/client/client.hpp"
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
-#include "edge/ipc/client/client.hpp"
 #include "edge/ipc/client/socket_path.hpp"
 #include "http/fake_authority.hpp"
 

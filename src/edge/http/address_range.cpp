@@ -1,8 +1,7 @@
 #include "edge/http/address_range.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <charconv>
 #include <string>
 

@@ -1,7 +1,6 @@
 #include "edge/http/authenticator.hpp"
 
 #include <fmt/format.h>
-
 #include <utility>
 
 #include "edge/http/authority_link.hpp"
@@ -12,17 +11,19 @@ namespace {
 
 constexpr unsigned kMaxRounds = 8;  ///< tokens of one handshake; SPNEGO with a wrong guess needs three
 
-std::string from_text(const ConnectionFacts& facts) { return fmt::format("{}:{}", facts.ends.client.address, facts.ends.client.port); }
+std::string from_text(const ConnectionFacts& facts) {
+  return fmt::format("{}:{}", facts.ends.client.address, facts.ends.client.port);
+}
 
 /// The one line of a logon: who, from where, how, and how it ended.
 void log_logon(const ntlm::Verdict& verdict, ntlm::Carrier carrier, const ConnectionFacts& facts) {
   const std::string_view name = name_of(verdict.status);
   const std::string status = name.empty() ? to_hex_code(verdict.status) : std::string{name};
-  const std::string line =
-      fmt::format("logon {} user=\"{}\" from={} tls={} scheme={} package={} version={} mic={} channel_binding={} status={} event={}{}{}",
-                  verdict.allowed() ? "allowed" : "denied", account_text(verdict.identity), from_text(facts), facts.ends.tls ? "yes" : "no",
-                  scheme_name(carrier), verdict.facts.package, verdict.facts.version, verdict.facts.mic, verdict.facts.channel_binding,
-                  status, verdict.event_id, verdict.why.empty() ? "" : " why=", verdict.why);
+  const std::string line = fmt::format(
+      "logon {} user=\"{}\" from={} tls={} scheme={} package={} version={} mic={} channel_binding={} status={} event={}{}{}",
+      verdict.allowed() ? "allowed" : "denied", account_text(verdict.identity), from_text(facts), facts.ends.tls ? "yes" : "no",
+      scheme_name(carrier), verdict.facts.package, verdict.facts.version, verdict.facts.mic, verdict.facts.channel_binding, status,
+      verdict.event_id, verdict.why.empty() ? "" : " why=", verdict.why);
   log::info(log::printable(line));
 }
 
@@ -42,7 +43,8 @@ std::shared_ptr<const LoggedOn> Authenticator::logged_on() const {
   return logged_on == nullptr ? nullptr : *logged_on;
 }
 
-boost::asio::awaitable<Outcome> Authenticator::step(const Headers& request, const Settings& settings, const ConnectionFacts& facts) {
+boost::asio::awaitable<Outcome> Authenticator::step(const Headers& request, const Settings& settings,
+                                                    const ConnectionFacts& facts) {
   const AuthenticationConfig& config = settings.config.authentication;
   Authorization authorization = parse_authorization(request, config);
   if (auto* token = std::get_if<TokenAuthorization>(&authorization)) {
@@ -117,7 +119,8 @@ boost::asio::awaitable<Outcome> Authenticator::on_token(TokenAuthorization autho
   co_return Outcome{Outcome::Kind::unauthorized, std::move(headers), Outcome::Then::keep};
 }
 
-Outcome Authenticator::on_verdict(ntlm::Verdict verdict, ntlm::Carrier carrier, const Settings& settings, const ConnectionFacts& facts) {
+Outcome Authenticator::on_verdict(ntlm::Verdict verdict, ntlm::Carrier carrier, const Settings& settings,
+                                  const ConnectionFacts& facts) {
   log_logon(verdict, carrier, facts);
   Headers headers;
   if (!verdict.token.empty() && carrier == ntlm::Carrier::negotiate) headers.push_back(challenge_header(carrier, verdict.token));
@@ -134,8 +137,8 @@ Outcome Authenticator::on_verdict(ntlm::Verdict verdict, ntlm::Carrier carrier, 
     ++services_.metrics.logons_allowed;
     refusals_ = 0;
     principal_ = verdict.identity;
-    state_ = std::make_shared<const LoggedOn>(LoggedOn{std::move(verdict.identity), std::move(verdict.groups), std::move(verdict.facts),
-                                                       std::move(verdict.event_id), carrier});
+    state_ = std::make_shared<const LoggedOn>(LoggedOn{std::move(verdict.identity), std::move(verdict.groups),
+                                                       std::move(verdict.facts), std::move(verdict.event_id), carrier});
     return {Outcome::Kind::logged_on, std::move(headers), Outcome::Then::keep};
   }
   end();
@@ -147,7 +150,8 @@ Outcome Authenticator::on_verdict(ntlm::Verdict verdict, ntlm::Carrier carrier, 
   return refuse(std::move(headers), settings);
 }
 
-Outcome Authenticator::on_malformed(std::string_view why, const Settings& settings, const ConnectionFacts& facts, Outcome::Then then) {
+Outcome Authenticator::on_malformed(std::string_view why, const Settings& settings, const ConnectionFacts& facts,
+                                    Outcome::Then then) {
   end();
   ++services_.metrics.logons_malformed;
   log::info(log::printable(fmt::format("logon malformed from={} why={}", from_text(facts), why)));

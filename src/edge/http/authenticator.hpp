@@ -1,8 +1,8 @@
-// Authenticator: the logon of one client connection (R42). NONE -> CHALLENGED -> LOGGED ON; any error and any new handshake leads back.
+// Authenticator: the logon of one client connection (R42). NONE -> CHALLENGED -> LOGGED ON; any error and any new handshake leads
+// back.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -44,8 +44,8 @@ class Authenticator {
   Authenticator(const Authenticator&) = delete;
   Authenticator& operator=(const Authenticator&) = delete;
 
-  /// Decides about one request by its Authorization header and the state of the connection. Nothing but an allowed verdict of the authority
-  /// leads to logged_on.
+  /// Decides about one request by its Authorization header and the state of the connection. Nothing but an allowed verdict of the
+  /// authority leads to logged_on.
   boost::asio::awaitable<Outcome> step(const Headers& request, const Settings& settings, const ConnectionFacts& facts);
 
   /// Ends what there is: the identity, or the handshake (the authority is told).
@@ -64,7 +64,8 @@ class Authenticator {
   };
   using State = std::variant<None, Challenged, std::shared_ptr<const LoggedOn>>;
 
-  boost::asio::awaitable<Outcome> on_token(TokenAuthorization authorization, const Settings& settings, const ConnectionFacts& facts);
+  boost::asio::awaitable<Outcome> on_token(TokenAuthorization authorization, const Settings& settings,
+                                           const ConnectionFacts& facts);
   Outcome on_verdict(ntlm::Verdict verdict, ntlm::Carrier carrier, const Settings& settings, const ConnectionFacts& facts);
   Outcome on_malformed(std::string_view why, const Settings& settings, const ConnectionFacts& facts, Outcome::Then then);
   Outcome refuse(Headers headers, const Settings& settings);

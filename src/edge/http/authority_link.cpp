@@ -1,5 +1,7 @@
 #include "edge/http/authority_link.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -11,9 +13,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-
-#include <algorithm>
-#include <atomic>
 #include <deque>
 #include <map>
 #include <optional>
@@ -153,7 +152,8 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
   void submit(const NonceKey& key, Bytes frame, const std::shared_ptr<Pending>& pending, std::optional<std::uint64_t> wanted) {
     if (!up) return settle(pending, no_authority("the authority is not connected"));
     if (wanted && *wanted != connection) {
-      return settle(pending, fail(ErrorCode::unexpected_message, "authority", Error::kNoOffset, "the handshake's connection is gone"));
+      return settle(pending,
+                    fail(ErrorCode::unexpected_message, "authority", Error::kNoOffset, "the handshake's connection is gone"));
     }
     if (waiting.size() >= config.max_outstanding) return settle(pending, no_authority("too many requests under way"));
     waiting.emplace(key, pending);
@@ -229,8 +229,7 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
 
 AuthorityLink::AuthorityLink(asio::any_io_executor executor, AuthorityConfig config, Metrics& metrics)
     : state_{std::make_shared<State>(executor, std::move(config), metrics)} {
-  asio::co_spawn(
-      state_->strand, [state = state_]() -> awaitable<void> { co_await state->run(); }, asio::detached);
+  asio::co_spawn(state_->strand, [state = state_]() -> awaitable<void> { co_await state->run(); }, asio::detached);
 }
 
 AuthorityLink::~AuthorityLink() { stop(); }

@@ -1,10 +1,9 @@
-// AuthorityLink: the gateway's one connection to the authority, shared by all its clients. Many requests are in flight; each answer is
-// matched by its nonce.
+// AuthorityLink: the gateway's one connection to the authority, shared by all its clients. Many requests are in flight; each answer
+// is matched by its nonce.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-
 #include <cstdint>
 #include <memory>
 
@@ -28,8 +27,8 @@ class AuthorityLink {
     std::uint64_t connection = 0;  ///< handshakes die with the connection to the authority that began them (R40)
   };
 
-  /// From any strand. Errors: `no_authority` at once while the socket is not connected or too many requests are under way, `timeout`.
-  /// A `finish` for a handshake of an earlier connection is `unexpected_message`.
+  /// From any strand. Errors: `no_authority` at once while the socket is not connected or too many requests are under way,
+  /// `timeout`. A `finish` for a handshake of an earlier connection is `unexpected_message`.
   boost::asio::awaitable<Result<Answer>> begin(ntlm::BeginRequest request);
   boost::asio::awaitable<Result<Answer>> finish(ntlm::FinishRequest request, std::uint64_t connection);
   void cancel(const ntlm::HandshakeId& handshake, std::uint64_t connection);

@@ -6,8 +6,8 @@ namespace postern::http {
 namespace {
 
 constexpr std::string_view kNtlmSignature{"NTLMSSP\0", 8};
-constexpr std::uint8_t kNegotiateMessageType = 1;         ///< MS-NLMP 2.2.1.1, little-endian u32
-constexpr std::uint8_t kInitialContextTokenTag = 0x60;    ///< RFC 2743 3.1: [APPLICATION 0]
+constexpr std::uint8_t kNegotiateMessageType = 1;       ///< MS-NLMP 2.2.1.1, little-endian u32
+constexpr std::uint8_t kInitialContextTokenTag = 0x60;  ///< RFC 2743 3.1: [APPLICATION 0]
 constexpr std::size_t kMaxBase64 = (ntlm::kMaxTokenBytes + 2) / 3 * 4;
 
 std::string_view trimmed(std::string_view text) {

@@ -1,12 +1,11 @@
 #include "edge/http/binding.hpp"
 
+#include <array>
+#include <memory>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-
-#include <array>
-#include <memory>
 #include <string_view>
 
 #include "base/writer.hpp"
@@ -44,7 +43,8 @@ Result<Bytes> end_point_hash(const X509* certificate) {
   int digest_nid = NID_undef;
   int key_nid = NID_undef;
   // RSASSA-PSS keeps its hash in the parameters; OpenSSL reads them here.
-  if (X509_get_signature_info(const_cast<X509*>(certificate), &digest_nid, &key_nid, nullptr, nullptr) != 1 || digest_nid == NID_undef) {
+  if (X509_get_signature_info(const_cast<X509*>(certificate), &digest_nid, &key_nid, nullptr, nullptr) != 1 ||
+      digest_nid == NID_undef) {
     return fail(ErrorCode::unsupported, "certificate", Error::kNoOffset,
                 "its signature uses no hash that RFC 5929 section 4.1 could take, so connections cannot be bound to it");
   }

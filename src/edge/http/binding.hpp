@@ -2,7 +2,6 @@
 #pragma once
 
 #include <openssl/types.h>
-
 #include <string>
 #include <vector>
 

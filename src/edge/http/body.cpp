@@ -56,7 +56,8 @@ Result<BodyDecoder::Piece> BodyDecoder::decode_line(ByteView input) {
   if (end == std::string_view::npos) return Piece{};
   if (end == 0 || text[end - 1] != '\r') return malformed("a line feed without carriage return");
   const std::string_view line = text.substr(0, end - 1);
-  if (line.find('\r') != std::string_view::npos || line.find('\0') != std::string_view::npos) return malformed("a control character");
+  if (line.find('\r') != std::string_view::npos || line.find('\0') != std::string_view::npos)
+    return malformed("a control character");
   if (state_ == State::chunk_line) {
     POSTERN_CHECK(on_chunk_line(line));
   } else {

@@ -10,7 +10,7 @@
 
 namespace postern::http {
 
-inline constexpr std::size_t kMaxChunkLineBytes = 1024;   ///< chunk size with its extensions
+inline constexpr std::size_t kMaxChunkLineBytes = 1024;    ///< chunk size with its extensions
 inline constexpr std::size_t kMaxTrailerBytes = 8 * 1024;  ///< trailers are read and thrown away (R41)
 
 class BodyDecoder {
@@ -22,8 +22,8 @@ class BodyDecoder {
     ByteView data{};           ///< body bytes, a part of the input; may be empty
   };
 
-  /// Reads on at the front of `input`. Nothing consumed and not done(): more input is needed. Refuses any chunk line that is not hexadecimal
-  /// digits, extensions and CRLF, and what is over the limits above.
+  /// Reads on at the front of `input`. Nothing consumed and not done(): more input is needed. Refuses any chunk line that is not
+  /// hexadecimal digits, extensions and CRLF, and what is over the limits above.
   [[nodiscard]] Result<Piece> decode(ByteView input);
   [[nodiscard]] bool done() const { return state_ == State::done; }
   /// The peer closed: the end of an until-close body, and an error (`truncated`) for any other.

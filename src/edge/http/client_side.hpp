@@ -23,7 +23,7 @@ struct ClientSide {
 
 /// Writes a page of ours; `no` if it or the caller's wish ends the connection.
 Task<KeepAlive> respond(ClientSide& client, const RequestHead& request, unsigned status, Page page, Headers extra, KeepAlive keep);
-Task<KeepAlive> respond_status(ClientSide& client, const RequestHead& request, unsigned status, std::string_view explanation, Headers extra,
-                               KeepAlive keep);
+Task<KeepAlive> respond_status(ClientSide& client, const RequestHead& request, unsigned status, std::string_view explanation,
+                               Headers extra, KeepAlive keep);
 
 }  // namespace postern::http

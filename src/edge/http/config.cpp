@@ -1,13 +1,12 @@
 #include "edge/http/config.hpp"
 
-#include <fmt/format.h>
-#include <pwd.h>
-
 #include <algorithm>
 #include <charconv>
+#include <fmt/format.h>
 #include <fstream>
 #include <initializer_list>
 #include <limits>
+#include <pwd.h>
 #include <set>
 #include <sstream>
 #include <toml++/toml.h>
@@ -125,7 +124,8 @@ class Section {
   void refuse_unknown_keys() {
     if (table_ == nullptr) return;
     for (const auto& [key, value] : *table_) {
-      if (!known_.contains(std::string{key.str()})) wrong_at(key.source().begin.line, key.str(), "is no key that the gateway knows");
+      if (!known_.contains(std::string{key.str()}))
+        wrong_at(key.source().begin.line, key.str(), "is no key that the gateway knows");
     }
   }
 

@@ -1,13 +1,11 @@
 #include "edge/http/connection.hpp"
 
-#include <fmt/format.h>
-#include <openssl/ssl.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-
 #include <exception>
+#include <fmt/format.h>
+#include <openssl/ssl.h>
 #include <utility>
 
 #include "edge/http/authority_link.hpp"
@@ -22,7 +20,7 @@
 namespace postern::http {
 namespace {
 
-constexpr seconds kLinger{2};                       ///< for a client that still sends after our last word
+constexpr seconds kLinger{2};  ///< for a client that still sends after our last word
 constexpr std::size_t kLingerBytes = 256 * 1024;
 constexpr std::string_view kRetryAfterSeconds = "2";
 
@@ -31,7 +29,8 @@ constexpr std::string_view kUnauthorizedText =
 constexpr std::string_view kForbiddenText =
     "NTLM over plain HTTP can be read and relayed by anyone on the way, so this gateway offers it only over HTTPS.";
 constexpr std::string_view kMultiplexedText =
-    "NTLM and Negotiate log a connection on, not a request. A front end that puts several clients on one connection must not be used here "
+    "NTLM and Negotiate log a connection on, not a request. A front end that puts several clients on one connection must not be "
+    "used here "
     "unless the gateway is configured to trust it.";
 
 FileTime now() {
@@ -97,7 +96,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> serve() {
     if (client_.security == Security::tls) {
       client_.stream->set_deadline(Clock::now() + limits().tls_timeout);
-      auto shaken = co_await client_.stream->handshake(tls_ ? tls_->new_connection() : nullptr);
+      // Named first: g++ 12 destroys a conditional temporary twice when it is an argument of co_await: seen under ASan.
+      SslPtr ssl{};
+      if (tls_) ssl = tls_->new_connection();
+      auto shaken = co_await client_.stream->handshake(std::move(ssl));
       if (!shaken) {
         ++(client_.stream->timed_out() ? services_.metrics.timeouts_tls : services_.metrics.tls_failures);
         log::debug(log::printable("TLS from " + client_.facts.ends.client.address + ": " + shaken.error().message));
@@ -141,7 +143,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const bool half_open = authenticator_.half_open();
     client_.stream->set_deadline(Clock::now() + (half_open ? limits().handshake_timeout : limits().idle_timeout));
     auto ready = co_await client_.stream->wait_readable();
-    if (!ready && client_.stream->timed_out()) ++(half_open ? services_.metrics.timeouts_handshake : services_.metrics.timeouts_idle);
+    if (!ready && client_.stream->timed_out())
+      ++(half_open ? services_.metrics.timeouts_handshake : services_.metrics.timeouts_idle);
     co_return ready.has_value();
   }
 
@@ -149,7 +152,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (!co_await wait_for_request()) co_return KeepAlive::no;
     in_request_ = true;
     client_.settings = services_.settings();
-    client_.facts.trusted_proxy = contains(client_.settings->config.authentication.trusted_proxies, client_.facts.ends.client.address);
+    client_.facts.trusted_proxy =
+        contains(client_.settings->config.authentication.trusted_proxies, client_.facts.ends.client.address);
     client_.stream->set_deadline(Clock::now() + limits().header_timeout);
     const HeadLimits head_limits{limits().max_header_bytes, limits().max_headers};
     std::size_t scanned = 0;
@@ -196,7 +200,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (via_proxy) {
       authenticator_.end();
       ++services_.metrics.requests_refused;
-      log::info("request refused from=" + client_.facts.ends.client.address + " why=it came through a front end that is not trusted");
+      log::info("request refused from=" + client_.facts.ends.client.address +
+                " why=it came through a front end that is not trusted");
       co_return co_await respond_status(client_, head, 400, kMultiplexedText, {}, KeepAlive::no);
     }
     auto target = origin_form(head);
@@ -224,7 +229,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
       case Outcome::Kind::unavailable: {
         Headers headers;
         headers.push_back({"Retry-After", std::string{kRetryAfterSeconds}});
-        co_return co_await respond_after_body(head, 503, "Nobody can be logged on right now. Try again shortly.", std::move(headers), then);
+        co_return co_await respond_after_body(head, 503, "Nobody can be logged on right now. Try again shortly.",
+                                              std::move(headers), then);
       }
       case Outcome::Kind::multiplexed: break;
     }
@@ -233,7 +239,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   /// A refusal that keeps the connection has to read the request's body first: what follows it is the next request.
-  Task<KeepAlive> respond_after_body(const RequestHead& head, unsigned status, std::string_view text, Headers headers, KeepAlive keep) {
+  Task<KeepAlive> respond_after_body(const RequestHead& head, unsigned status, std::string_view text, Headers headers,
+                                     KeepAlive keep) {
     const std::size_t limit = limits().max_first_leg_body_bytes;
     const bool announced_too_large = head.framing.kind == Framing::Kind::length && head.framing.length > limit;
     if (announced_too_large) keep = KeepAlive::no;
@@ -350,8 +357,8 @@ Task<KeepAlive> respond(ClientSide& client, const RequestHead& request, unsigned
   co_return sent ? keep : KeepAlive::no;
 }
 
-Task<KeepAlive> respond_status(ClientSide& client, const RequestHead& request, unsigned status, std::string_view explanation, Headers extra,
-                               KeepAlive keep) {
+Task<KeepAlive> respond_status(ClientSide& client, const RequestHead& request, unsigned status, std::string_view explanation,
+                               Headers extra, KeepAlive keep) {
   return respond(client, request, status, status_page(status, explanation), std::move(extra), keep);
 }
 

@@ -1,8 +1,7 @@
 #include "edge/http/gateway.hpp"
 
-#include <fmt/format.h>
-#include <sys/resource.h>
-
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -13,11 +12,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
-#include <atomic>
 #include <csignal>
+#include <fmt/format.h>
 #include <mutex>
+#include <sys/resource.h>
 #include <thread>
 #include <utility>
 
@@ -59,7 +57,8 @@ Result<asio::ip::tcp::acceptor> listen_on(const asio::any_io_executor& executor,
 
 std::string endpoint_text(const asio::ip::tcp::endpoint& endpoint) {
   const std::string address = endpoint.address().to_string();
-  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port()) : fmt::format("{}:{}", address, endpoint.port());
+  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
+                                    : fmt::format("{}:{}", address, endpoint.port());
 }
 
 /// As many descriptors as the system allows; says so if they are too few for the configured connections.
@@ -148,7 +147,8 @@ class Gateway::Impl {
       return std::unexpected{loaded.error()};
     }
     std::vector<std::string> notes = warnings_of(**loaded);
-    for (const std::string& name : needs_restart(current()->config, (*loaded)->config)) notes.push_back(name + ": waits for a restart");
+    for (const std::string& name : needs_restart(current()->config, (*loaded)->config))
+      notes.push_back(name + ": waits for a restart");
     log::set_level((*loaded)->config.log_level);
     {
       const std::lock_guard lock{settings_mutex};

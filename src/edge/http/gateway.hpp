@@ -13,7 +13,8 @@ namespace postern::http {
 
 class Gateway {
  public:
-  /// Loads certificates, listens, starts threads. Errors: `invalid_input` (one line), `io` for an address that cannot be listened on.
+  /// Loads certificates, listens, starts threads. Errors: `invalid_input` (one line), `io` for an address that cannot be listened
+  /// on.
   [[nodiscard]] static Result<std::unique_ptr<Gateway>> start(Config config);
   /// Stops at once if stop() was not called.
   ~Gateway();
@@ -28,8 +29,8 @@ class Gateway {
   };
   [[nodiscard]] const std::vector<Listening>& listening() const;
 
-  /// Takes a new configuration and its certificates into use. On an error everything stays as it is (R38). Answers what a person should
-  /// know: settings that wait for a restart, certificates that cannot be bound.
+  /// Takes a new configuration and its certificates into use. On an error everything stays as it is (R38). Answers what a person
+  /// should know: settings that wait for a restart, certificates that cannot be bound.
   [[nodiscard]] Result<std::vector<std::string>> reload(Config config);
 
   /// Stops accepting, lets requests under way end, at most the configured stop_timeout. Returns when all is over.

@@ -6,10 +6,12 @@
 namespace postern::http {
 namespace {
 
-constexpr std::array<std::string_view, 4> kIdentityHeaders{"X-Remote-User", "X-Remote-Domain", "X-Remote-Package", "X-Remote-Groups"};
+constexpr std::array<std::string_view, 4> kIdentityHeaders{"X-Remote-User", "X-Remote-Domain", "X-Remote-Package",
+                                                           "X-Remote-Groups"};
 /// Not ours to write, but what upstreams behind other gateways read a user from: never the client's word.
-constexpr std::array<std::string_view, 8> kForwardingClaims{"Authorization",    "X-Forwarded-For",   "X-Forwarded-Proto", "X-Forwarded-Host",
-                                                            "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP",         "Forwarded"};
+constexpr std::array<std::string_view, 8> kForwardingClaims{"Authorization",    "X-Forwarded-For",  "X-Forwarded-Proto",
+                                                            "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server",
+                                                            "X-Real-IP",        "Forwarded"};
 
 /// Equal as CGI sees header names: case and the difference between `-` and `_` are gone (RFC 3875 4.1.18).
 bool same_for_cgi(std::string_view a, std::string_view b) {
@@ -45,14 +47,14 @@ std::string encode_name(std::string_view name) {
 }
 
 bool is_identity_header(std::string_view name) {
-  return std::any_of(kIdentityHeaders.begin(), kIdentityHeaders.end(), [&](std::string_view ours) { return same_for_cgi(name, ours); });
+  return std::any_of(kIdentityHeaders.begin(), kIdentityHeaders.end(),
+                     [&](std::string_view ours) { return same_for_cgi(name, ours); });
 }
 
 void remove_client_claims(Headers& headers) {
   std::erase_if(headers, [](const Header& header) {
-    return is_identity_header(header.name) || std::any_of(kForwardingClaims.begin(), kForwardingClaims.end(), [&](std::string_view claim) {
-             return same_for_cgi(header.name, claim);
-           });
+    return is_identity_header(header.name) || std::any_of(kForwardingClaims.begin(), kForwardingClaims.end(),
+                                                          [&](std::string_view claim) { return same_for_cgi(header.name, claim); });
   });
 }
 

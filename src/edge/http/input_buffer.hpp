@@ -7,7 +7,7 @@
 
 namespace postern::http {
 
-inline constexpr std::size_t kReadBytes = 16 * 1024;  ///< one read of a body
+inline constexpr std::size_t kReadBytes = 16 * 1024;     ///< one read of a body
 inline constexpr std::size_t kHeadReadBytes = 2 * 1024;  ///< one read of a head: slow senders hold no more than they sent
 
 class InputBuffer {

@@ -1,9 +1,8 @@
 #include "edge/http/log.hpp"
 
+#include <memory>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <memory>
 
 namespace postern::http::log {
 namespace {

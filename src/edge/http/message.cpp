@@ -1,10 +1,9 @@
 #include "edge/http/message.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/basic_parser.hpp>
-
 #include <algorithm>
 #include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
 #include <utility>
 
@@ -178,7 +177,8 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 const std::string* find_header(const Headers& headers, std::string_view name) {
-  const auto found = std::find_if(headers.begin(), headers.end(), [&](const Header& h) { return equal_ignoring_case(h.name, name); });
+  const auto found =
+      std::find_if(headers.begin(), headers.end(), [&](const Header& h) { return equal_ignoring_case(h.name, name); });
   return found == headers.end() ? nullptr : &found->value;
 }
 
@@ -221,7 +221,8 @@ Result<RequestHead> parse_request_head(ByteView head, const HeadLimits& limits) 
   HeadParser<true> parser;
   POSTERN_CHECK(run_parser(parser, head, limits));
   RequestHead request;
-  if (parser.version != 10 && parser.version != 11) return fail(ErrorCode::unsupported, "version", 0, "neither HTTP/1.0 nor HTTP/1.1");
+  if (parser.version != 10 && parser.version != 11)
+    return fail(ErrorCode::unsupported, "version", 0, "neither HTTP/1.0 nor HTTP/1.1");
   request.minor_version = parser.version - 10;
   request.method = std::move(parser.method);
   request.target = std::move(parser.target);
@@ -248,7 +249,8 @@ Result<ResponseHead> parse_response_head(ByteView head, std::string_view request
   HeadParser<false> parser;
   POSTERN_CHECK(run_parser(parser, head, limits));
   ResponseHead response;
-  if (parser.version != 10 && parser.version != 11) return fail(ErrorCode::unsupported, "version", 0, "neither HTTP/1.0 nor HTTP/1.1");
+  if (parser.version != 10 && parser.version != 11)
+    return fail(ErrorCode::unsupported, "version", 0, "neither HTTP/1.0 nor HTTP/1.1");
   response.minor_version = parser.version - 10;
   response.status = parser.status;
   response.reason = std::move(parser.reason);
@@ -322,8 +324,8 @@ Result<std::string> origin_form(const RequestHead& head) {
 void remove_hop_by_hop(Headers& headers) {
   const std::vector<std::string> listed = list_members(headers, "Connection");
   for (const std::string& name : listed) remove_header(headers, name);
-  for (const std::string_view name : {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE",
-                                      "Trailer", "Transfer-Encoding", "Upgrade"}) {
+  for (const std::string_view name : {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
+                                      "TE", "Trailer", "Transfer-Encoding", "Upgrade"}) {
     remove_header(headers, name);
   }
 }

@@ -60,13 +60,13 @@ struct HeadLimits {
   std::size_t headers = 200;
 };
 
-/// Finds the end of the head at the front of `input`: the number of bytes up to and with the empty line; nothing if it is not there yet.
-/// `scanned` remembers how far earlier calls got. Refuses a line feed without carriage return, and more bytes than the limit.
+/// Finds the end of the head at the front of `input`: the number of bytes up to and with the empty line; nothing if it is not there
+/// yet. `scanned` remembers how far earlier calls got. Refuses a line feed without carriage return, and more bytes than the limit.
 [[nodiscard]] Result<std::optional<std::size_t>> find_head_end(ByteView input, std::size_t& scanned, const HeadLimits& limits);
 
 /// Reads a whole head. Beside what Beast's parser refuses, these are errors (R41): folded headers, space before the colon, control
-/// characters, both Transfer-Encoding and Content-Length, several Content-Length, any Transfer-Encoding but `chunked`, no or several
-/// Host in HTTP/1.1, Transfer-Encoding in HTTP/1.0.
+/// characters, both Transfer-Encoding and Content-Length, several Content-Length, any Transfer-Encoding but `chunked`, no or
+/// several Host in HTTP/1.1, Transfer-Encoding in HTTP/1.0.
 [[nodiscard]] Result<RequestHead> parse_request_head(ByteView head, const HeadLimits& limits);
 /// `request_method` decides whether a body follows (RFC 9112 6.3).
 [[nodiscard]] Result<ResponseHead> parse_response_head(ByteView head, std::string_view request_method, const HeadLimits& limits);

@@ -1,7 +1,6 @@
 #include "edge/http/metrics.hpp"
 
 #include <fmt/format.h>
-
 #include <iterator>
 
 namespace postern::http {
@@ -11,7 +10,8 @@ class Text {
  public:
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
-    fmt::format_to(std::back_inserter(out_), "# HELP postern_gateway_{} {}\n# TYPE postern_gateway_{} {}\n", name, help, name, type);
+    fmt::format_to(std::back_inserter(out_), "# HELP postern_gateway_{} {}\n# TYPE postern_gateway_{} {}\n", name, help, name,
+                   type);
   }
   template <typename Value>
   void value(std::string_view labels, Value value) {

@@ -3,7 +3,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 namespace postern::http {
 
 /// One client at a time, a second for each: a scraper needs no more, and nobody can pile up.
-boost::asio::awaitable<void> serve_metrics(std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor, std::function<std::string()> text);
+boost::asio::awaitable<void> serve_metrics(std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor,
+                                           std::function<std::string()> text);
 
 }  // namespace postern::http

@@ -1,10 +1,9 @@
 #include "edge/http/page.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace postern::http {
@@ -33,7 +32,8 @@ std::string escaped(std::string_view text) {
 
 std::string document(std::string_view title, std::string_view content) {
   return fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, "
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+      "content=\"width=device-width, "
       "initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
       escaped(title), kStyle, content);
 }
@@ -51,7 +51,9 @@ std::string_view name_of(ntlm::AccountKind kind) {
 }
 
 /// Names come from the network: what is no UTF-8 becomes U+FFFD instead of an exception.
-std::string dump(const nlohmann::ordered_json& json) { return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
+std::string dump(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
 
 std::string json_page(const PageFacts& facts) {
   nlohmann::ordered_json json;
@@ -128,9 +130,12 @@ int quality(const Headers& headers, std::string_view type, std::string_view subt
     const std::string_view range_type = range.substr(0, slash);
     const std::string_view range_subtype = range.substr(slash + 1);
     int rank = -1;
-    if (equal_ignoring_case(range_type, type) && equal_ignoring_case(range_subtype, subtype)) rank = 2;
-    else if (equal_ignoring_case(range_type, type) && range_subtype == "*") rank = 1;
-    else if (range == "*/*") rank = 0;
+    if (equal_ignoring_case(range_type, type) && equal_ignoring_case(range_subtype, subtype))
+      rank = 2;
+    else if (equal_ignoring_case(range_type, type) && range_subtype == "*")
+      rank = 1;
+    else if (range == "*/*")
+      rank = 0;
     if (rank <= best_rank) continue;
     int thousandths = 1000;
     if (const std::size_t q = text.find("q="); q != std::string_view::npos) {
@@ -146,14 +151,15 @@ int quality(const Headers& headers, std::string_view type, std::string_view subt
 
 std::string http_date(FileTime now) {
   static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const std::chrono::sys_seconds moment{std::chrono::seconds{now.unix_microseconds() / 1'000'000}};
   const auto day = std::chrono::floor<std::chrono::days>(moment);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss time{moment - day};
   return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[std::chrono::weekday{day}.c_encoding()],
-                     static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                     time.hours().count(), time.minutes().count(), time.seconds().count());
+                     static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
+                     static_cast<int>(date.year()), time.hours().count(), time.minutes().count(), time.seconds().count());
 }
 
 }  // namespace
@@ -167,7 +173,8 @@ Page logged_on_page(const PageFacts& facts, bool as_json) {
 
 Page status_page(unsigned status, std::string_view explanation) {
   const std::string title = fmt::format("{} {}", status, reason_phrase(status));
-  return {"text/html; charset=utf-8", document(title, fmt::format("<h1>{}</h1>\n<p>{}</p>\n", escaped(title), escaped(explanation)))};
+  return {"text/html; charset=utf-8",
+          document(title, fmt::format("<h1>{}</h1>\n<p>{}</p>\n", escaped(title), escaped(explanation)))};
 }
 
 Headers page_headers(const Page& page, FileTime now) {
@@ -178,7 +185,8 @@ Headers page_headers(const Page& page, FileTime now) {
           {"Vary", "Accept, Authorization"},
           {"X-Content-Type-Options", "nosniff"},
           {"Referrer-Policy", "no-referrer"},
-          {"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}};
+          {"Content-Security-Policy",
+           "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}};
 }
 
 }  // namespace postern::http

@@ -6,13 +6,15 @@
 
 namespace postern::http {
 
-std::unique_ptr<Registry::Ticket> Registry::admit(const std::string& address, const LimitsConfig& limits, std::function<void()> close) {
+std::unique_ptr<Registry::Ticket> Registry::admit(const std::string& address, const LimitsConfig& limits,
+                                                  std::function<void()> close) {
   std::function<void()> close_oldest;
   std::unique_ptr<Ticket> ticket;
   {
     const std::lock_guard lock{mutex_};
     if (by_address_[address] >= limits.max_connections_per_address) {
-      const auto same = std::find_if(waiting_.begin(), waiting_.end(), [&](const Entry* entry) { return entry->address == address; });
+      const auto same =
+          std::find_if(waiting_.begin(), waiting_.end(), [&](const Entry* entry) { return entry->address == address; });
       if (same == waiting_.end()) {
         ++metrics_.refused_address_limit;
         return nullptr;

@@ -1,4 +1,5 @@
-// Registry: every open connection, counted against the limits, and which of them give way when a limit is reached (R34). Thread-safe.
+// Registry: every open connection, counted against the limits, and which of them give way when a limit is reached (R34).
+// Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,9 @@ class Registry {
   class Ticket;
   enum class Phase : std::uint8_t { no_logon, half_open, logged_on };
 
-  /// A place for a connection from `address`, or null if a limit is reached and nobody gives way. At a limit the oldest connection that has
-  /// no logon is told to close (`close`, called from any thread) and its place is taken: idle half-open connections cannot shut others out.
+  /// A place for a connection from `address`, or null if a limit is reached and nobody gives way. At a limit the oldest connection
+  /// that has no logon is told to close (`close`, called from any thread) and its place is taken: idle half-open connections cannot
+  /// shut others out.
   [[nodiscard]] std::unique_ptr<Ticket> admit(const std::string& address, const LimitsConfig& limits, std::function<void()> close);
 
   /// Calls `close` of every connection.

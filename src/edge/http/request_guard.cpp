@@ -6,11 +6,13 @@
 namespace postern::http {
 namespace {
 
-constexpr std::array<std::string_view, 5> kForwardingHeaders{"Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"};
+constexpr std::array<std::string_view, 5> kForwardingHeaders{"Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
+                                                             "X-Forwarded-Proto"};
 
 bool is_ambiguous(std::string_view path) {
   std::string lower{path};
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   for (const std::string_view sign : {"/.", "//", "\\", ";", "%2e", "%2f", "%5c", "%25", "%00", "#"}) {
     if (lower.find(sign) != std::string::npos) return true;
   }

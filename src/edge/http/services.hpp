@@ -19,9 +19,9 @@ class Registry;
 /// One configuration with everything loaded that it names. Immutable; a reload makes a new one.
 struct Settings {
   Config config{};
-  std::shared_ptr<const ServerTls> tls{};                       ///< null without certificates
-  SslContextPtr upstream_tls{};                                 ///< null unless the upstream is https
-  std::vector<ntlm::ChannelBindingHash> extra_bindings{};       ///< of TLS terminators in front
+  std::shared_ptr<const ServerTls> tls{};                  ///< null without certificates
+  SslContextPtr upstream_tls{};                            ///< null unless the upstream is https
+  std::vector<ntlm::ChannelBindingHash> extra_bindings{};  ///< of TLS terminators in front
 
   /// Loads certificates. Errors: `invalid_input`, one line that names file and key.
   [[nodiscard]] static Result<std::shared_ptr<const Settings>> load(Config config);

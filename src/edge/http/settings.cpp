@@ -5,7 +5,8 @@ namespace postern::http {
 namespace {
 
 std::unexpected<Error> wrong(const Config& config, std::string_view key, const Error& error) {
-  return fail(ErrorCode::invalid_input, "configuration", Error::kNoOffset, config.path + ": " + std::string{key} + ": " + error.message);
+  return fail(ErrorCode::invalid_input, "configuration", Error::kNoOffset,
+              config.path + ": " + std::string{key} + ": " + error.message);
 }
 
 }  // namespace

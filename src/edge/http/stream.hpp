@@ -4,7 +4,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -20,8 +19,8 @@ template <typename T>
 using Task = asio::awaitable<T>;
 using Clock = std::chrono::steady_clock;
 
-/// OpenSSL works on the socket itself and no buffer of ours is kept between calls, so that an idle connection costs little. All calls come from
-/// the strand of the socket's executor. One reader and one writer may be under way at a time.
+/// OpenSSL works on the socket itself and no buffer of ours is kept between calls, so that an idle connection costs little. All
+/// calls come from the strand of the socket's executor. One reader and one writer may be under way at a time.
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   [[nodiscard]] static std::shared_ptr<Stream> make(asio::ip::tcp::socket socket);

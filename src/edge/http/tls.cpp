@@ -1,14 +1,13 @@
 #include "edge/http/tls.hpp"
 
+#include <algorithm>
+#include <arpa/inet.h>
+#include <map>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-
-#include <algorithm>
-#include <arpa/inet.h>
-#include <map>
 #include <set>
 
 #include "edge/http/binding.hpp"
@@ -62,7 +61,8 @@ Result<SslContextPtr> new_server_context(const Config& config) {
   SSL_CTX_set_cipher_list(context.get(), kTls12Ciphers);
   // A resumed session serves no certificate, so its connection could be bound to none (R43): every handshake is a full one.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(context.get(),
+                      SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_num_tickets(context.get(), 0);
   // Idle connections give their buffers back: 10 000 of them are expected (R34).
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -206,7 +206,8 @@ Result<SslContextPtr> upstream_context(const UpstreamConfig& upstream) {
                           static_cast<unsigned>(kHttp11Protocol.size()));
   const int loaded = upstream.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context.get())
                                               : SSL_CTX_load_verify_file(context.get(), upstream.ca_file.c_str());
-  if (loaded != 1) return fail(ErrorCode::invalid_input, "upstream.ca_file", Error::kNoOffset, upstream.ca_file + ": " + openssl_errors());
+  if (loaded != 1)
+    return fail(ErrorCode::invalid_input, "upstream.ca_file", Error::kNoOffset, upstream.ca_file + ": " + openssl_errors());
   return context;
 }
 
@@ -216,8 +217,9 @@ SslPtr new_upstream_connection(SSL_CTX* context, const UpstreamConfig& upstream)
   const std::string& name = upstream.server_name.empty() ? upstream.host : upstream.server_name;
   unsigned char address[16];
   const bool is_address = inet_pton(AF_INET, name.c_str(), address) == 1 || inet_pton(AF_INET6, name.c_str(), address) == 1;
-  const bool set = is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str()) == 1
-                              : SSL_set1_host(ssl.get(), name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl.get(), name.c_str()) == 1;
+  const bool set = is_address
+                       ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str()) == 1
+                       : SSL_set1_host(ssl.get(), name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl.get(), name.c_str()) == 1;
   if (!set) return nullptr;
   SSL_set_connect_state(ssl.get());
   return ssl;

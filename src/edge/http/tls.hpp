@@ -1,9 +1,8 @@
 // TLS of the gateway: the certificates by server name on its own side, and what it trusts on the upstream's.
 #pragma once
 
-#include <openssl/types.h>
-
 #include <memory>
+#include <openssl/types.h>
 #include <string>
 #include <vector>
 

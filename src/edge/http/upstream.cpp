@@ -1,15 +1,13 @@
 #include "edge/http/upstream.hpp"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
+#include <fmt/format.h>
 #include <vector>
 
 #include "edge/http/body.hpp"
@@ -36,9 +34,10 @@ bool may_repeat(const RequestHead& head) {
   return head.framing.kind == Framing::Kind::none && (head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS");
 }
 
-/// The request as the upstream gets it. Order matters: what the client claims goes first, and what Connection lists, then ours is added, so
-/// that nothing of ours can be named away (R41).
-Result<RequestHead> outgoing_head(const ClientSide& client, const RequestHead& head, std::string target, const LoggedOn* logged_on) {
+/// The request as the upstream gets it. Order matters: what the client claims goes first, and what Connection lists, then ours is
+/// added, so that nothing of ours can be named away (R41).
+Result<RequestHead> outgoing_head(const ClientSide& client, const RequestHead& head, std::string target,
+                                  const LoggedOn* logged_on) {
   const Config& config = client.settings->config;
   RequestHead out = head;
   out.target = std::move(target);
@@ -102,19 +101,23 @@ void rewrite_response(ResponseHead& response, const RequestHead& request, bool c
 /// The request's body on its way; runs beside the response, which may come first.
 struct Upstream::BodyPump {
   BodyPump(ClientSide& client_side, std::shared_ptr<Stream> upstream_stream, Framing body_framing, Metrics& counters)
-      : client{client_side}, upstream{std::move(upstream_stream)}, framing{body_framing}, metrics{counters}, event{client_side.stream->socket().get_executor()} {
+      : client{client_side},
+        upstream{std::move(upstream_stream)},
+        framing{body_framing},
+        metrics{counters},
+        event{client_side.stream->socket().get_executor()} {
     event.expires_at(Clock::time_point::max());
   }
   ClientSide& client;
   std::shared_ptr<Stream> upstream;
   Framing framing;
   Metrics& metrics;
-  asio::steady_timer event;           ///< cancelled when the pump has ended
-  bool discard = false;               ///< nobody wants the body any more: read it to its end, within limits
+  asio::steady_timer event;  ///< cancelled when the pump has ended
+  bool discard = false;      ///< nobody wants the body any more: read it to its end, within limits
   std::uint64_t discarded = 0;
-  bool started = false;               ///< a byte of it has come
+  bool started = false;  ///< a byte of it has come
   bool ended = false;
-  bool complete = false;              ///< read to its end
+  bool complete = false;  ///< read to its end
   bool malformed = false;
 };
 
@@ -234,7 +237,8 @@ Task<Result<Upstream::Connected>> Upstream::connect(const Settings& settings) {
   auto stream = Stream::make(std::move(socket));
   if (settings.upstream_tls) {
     stream->set_deadline(Clock::now() + upstream.connect_timeout);
-    auto shaken = co_await stream->handshake(new_upstream_connection(settings.upstream_tls.get(), upstream));
+    SslPtr ssl = new_upstream_connection(settings.upstream_tls.get(), upstream);
+    auto shaken = co_await stream->handshake(std::move(ssl));
     if (!shaken) co_return std::unexpected{shaken.error()};
   }
   stream_ = std::move(stream);
@@ -294,8 +298,8 @@ Task<Result<void>> Upstream::relay_body(ClientSide& client, const ResponseHead& 
   co_return Result<void>{};
 }
 
-Task<KeepAlive> Upstream::forward(ClientSide& client, const RequestHead& head, std::string target, std::shared_ptr<const LoggedOn> logged_on,
-                                  Headers answer_headers) {
+Task<KeepAlive> Upstream::forward(ClientSide& client, const RequestHead& head, std::string target,
+                                  std::shared_ptr<const LoggedOn> logged_on, Headers answer_headers) {
   auto outgoing = outgoing_head(client, head, std::move(target), logged_on.get());
   if (!outgoing) {
     log::error("request not passed on: " + outgoing.error().to_line());
@@ -346,10 +350,12 @@ Task<KeepAlive> Upstream::forward(ClientSide& client, const RequestHead& head, s
     response = co_await read_head(settings, head.method);
   }
   const bool upgraded = response && response->status == 101;
-  if (upgraded && !is_websocket_upgrade(head)) response = fail(ErrorCode::unexpected_message, "upstream", Error::kNoOffset, "101 unasked");
+  if (upgraded && !is_websocket_upgrade(head))
+    response = fail(ErrorCode::unexpected_message, "upstream", Error::kNoOffset, "101 unasked");
 
   if (!response) {
-    if (pump && pump->ended && !pump->complete && !pump->malformed && !pump->discard) {  // the client left or stalled inside its body
+    if (pump && pump->ended && !pump->complete && !pump->malformed &&
+        !pump->discard) {  // the client left or stalled inside its body
       disconnect();
       co_return KeepAlive::no;
     }
@@ -385,7 +391,8 @@ Task<KeepAlive> Upstream::forward(ClientSide& client, const RequestHead& head, s
   }
 
   const bool http10 = head.minor_version == 0;
-  const bool unknown_length = response->framing.kind == Framing::Kind::chunked || response->framing.kind == Framing::Kind::until_close;
+  const bool unknown_length =
+      response->framing.kind == Framing::Kind::chunked || response->framing.kind == Framing::Kind::until_close;
   const bool chunk_it = unknown_length && !http10;
   const bool body_open = pump && !pump->ended;  // answered early: what is left of the request's body is not worth a kept connection
   const bool keep = head.keep_alive && !body_open && !(unknown_length && http10) && !services_.stopping;

@@ -12,10 +12,10 @@ class Upstream {
  public:
   explicit Upstream(Services& services) : services_{services} {}
 
-  /// Sends the request with the identity (none on an open path) and the response back, both bodies as streams. `answer_headers` are added to
-  /// the response. 502 or 504 if there is none.
-  Task<KeepAlive> forward(ClientSide& client, const RequestHead& head, std::string target, std::shared_ptr<const LoggedOn> logged_on,
-                          Headers answer_headers);
+  /// Sends the request with the identity (none on an open path) and the response back, both bodies as streams. `answer_headers` are
+  /// added to the response. 502 or 504 if there is none.
+  Task<KeepAlive> forward(ClientSide& client, const RequestHead& head, std::string target,
+                          std::shared_ptr<const LoggedOn> logged_on, Headers answer_headers);
   /// Ends the connection, as whenever the client's identity changes (R18).
   void disconnect();
   /// From the strand: ends what is under way.

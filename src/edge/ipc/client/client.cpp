@@ -1,15 +1,14 @@
 #include "edge/ipc/client/client.hpp"
 
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <chrono>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "edge/ipc/client/socket_owner.hpp"
@@ -113,7 +112,8 @@ Result<Client> Client::connect(Options options) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (options.socket_path.empty() || options.socket_path.size() >= sizeof address.sun_path) {
-    return fail(ErrorCode::invalid_input, kField, Error::kNoOffset, "the socket's path is empty or too long: " + options.socket_path);
+    return fail(ErrorCode::invalid_input, kField, Error::kNoOffset,
+                "the socket's path is empty or too long: " + options.socket_path);
   }
   std::memcpy(address.sun_path, options.socket_path.data(), options.socket_path.size());
 
@@ -126,7 +126,8 @@ Result<Client> Client::connect(Options options) {
   while (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return no_authority(path + ": " + std::strerror(errno));
-    if (milliseconds_until(deadline) == 0) return fail(ErrorCode::timeout, kField, Error::kNoOffset, path + ": too many wait there");
+    if (milliseconds_until(deadline) == 0)
+      return fail(ErrorCode::timeout, kField, Error::kNoOffset, path + ": too many wait there");
     poll(nullptr, 0, kRetryMs);
   }
   POSTERN_CHECK(check_authority_socket(fd, path, client.options_.authority_uid));

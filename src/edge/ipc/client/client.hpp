@@ -1,11 +1,10 @@
 // Client: a blocking client of the authority's socket for programs and plug-ins that do one logon at a time.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 #include "base/result.hpp"
 #include "ntlm/authority_protocol.hpp"
@@ -17,13 +16,13 @@ inline constexpr std::uint32_t kDefaultDeadlineMs = 10'000;
 /// 16 bytes from getrandom(2).
 [[nodiscard]] ntlm::RequestNonce random_nonce();
 
-/// One connection, one request at a time, from one thread. A handshake lives on the connection that began it, so any failure closes the
-/// connection and with it what was half open; the caller connects anew. Never used across fork().
+/// One connection, one request at a time, from one thread. A handshake lives on the connection that began it, so any failure closes
+/// the connection and with it what was half open; the caller connects anew. Never used across fork().
 class Client {
  public:
   struct Options {
-    std::string socket_path{};              ///< see authority_socket_path()
-    std::optional<uid_t> authority_uid{};   ///< the user that the authority runs as; none: root or our own
+    std::string socket_path{};                       ///< see authority_socket_path()
+    std::optional<uid_t> authority_uid{};            ///< the user that the authority runs as; none: root or our own
     std::uint32_t deadline_ms = kDefaultDeadlineMs;  ///< for each call as a whole
   };
 

@@ -1,10 +1,9 @@
 // Who is at the other end of the authority's socket: asked before a token is sent there (R31).
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 #include "base/result.hpp"
 

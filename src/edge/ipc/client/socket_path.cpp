@@ -1,8 +1,7 @@
 #include "edge/ipc/client/socket_path.hpp"
 
-#include <sys/auxv.h>
-
 #include <cstdlib>
+#include <sys/auxv.h>
 
 namespace postern::ipc {
 
