@@ -17,6 +17,7 @@ using wire::ResponseVersion;
 
 constexpr std::size_t kSingleHostMachineIdOffset = 16;  // MS-NLMP 2.2.2.2: Size, Z4, CustomData, MachineID
 constexpr std::size_t kSingleHostMachineIdBytes = 32;
+constexpr std::size_t kUsualTargetInfoBytes = 256;  // names of usual length; more is no error
 
 /// The flags that are ours only if the client offered them (S3).
 constexpr NegotiateFlag kTakenIfOffered[] = {
@@ -41,7 +42,7 @@ Result<std::string> decode_text(ByteView text, Charset charset, CodePage page, s
 }
 
 Result<Bytes> target_info_of(const ServerNames& names, FileTime now) {
-  wire::AvPairsBuilder builder;
+  wire::AvPairsBuilder builder{kUsualTargetInfoBytes};
   // The order in which Windows and Samba write them.
   const std::pair<AvId, const std::string*> rows[] = {{AvId::nb_domain_name, &names.nb_domain},
                                                       {AvId::nb_computer_name, &names.nb_computer},

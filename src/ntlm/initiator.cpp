@@ -22,6 +22,11 @@ constexpr bool is_the_clients(AvId id) {
   return id == AvId::flags || id == AvId::single_host || id == AvId::target_name || id == AvId::channel_bindings;
 }
 
+/// What `answer_target_info` adds at most beside the target name's text: MsvAvFlags, MsvAvChannelBindings, MsvAvTargetName,
+/// MsvAvEOL.
+constexpr std::size_t kOwnPairsBytes =
+    4 * wire::AvPairs::kHeaderBytes + wire::AvPairs::kFlagsBytes + wire::AvPairs::kChannelBindingsBytes;
+
 struct TargetInfo {
   Bytes av_pairs;
   FileTime time;
@@ -32,7 +37,7 @@ struct TargetInfo {
 Result<TargetInfo> answer_target_info(const wire::ChallengeMessage& challenge, const InitiatorConfig& config, FileTime now) {
   if (challenge.target_info.empty()) return TargetInfo{wire::AvPairsBuilder{}.finish(), now, false};
   POSTERN_TRY(offered, wire::AvPairs::parse(challenge.target_info, "CHALLENGE.TargetInfo", challenge.target_info_offset));
-  wire::AvPairsBuilder builder;
+  wire::AvPairsBuilder builder{challenge.target_info.size() + kOwnPairsBytes + 2 * config.target_name.size()};
   offered.for_each([&builder](const wire::AvPair& pair) {
     if (!is_the_clients(pair.id)) builder.add(pair.id, pair.value);
   });
@@ -99,7 +104,9 @@ Result<ClientEstablished> AwaitingChallenge::on_challenge(ByteView challenge_byt
 
   const Bytes temp = ntlmv2_client_challenge(target_info.time, random.client_challenge, target_info.av_pairs);
   const NtProofStr proof = nt_proof_str(key, challenge.server_challenge, temp);
-  Bytes nt_response{proof.begin(), proof.end()};
+  Bytes nt_response;
+  nt_response.reserve(proof.size() + temp.size());
+  nt_response.assign(proof.begin(), proof.end());
   nt_response.insert(nt_response.end(), temp.begin(), temp.end());
   // With the server's time there is nothing that LMv2 would add: 24 zero bytes (MS-NLMP 3.1.5.1.2).
   const V1Response lm_response =
@@ -120,24 +127,22 @@ Result<ClientEstablished> AwaitingChallenge::on_challenge(ByteView challenge_byt
     done.exported_session_key_ = ExportedSessionKey{key_exchange_key.reveal()};
   }
 
-  Bytes user = user_utf16;
-  Bytes domain = domain_utf16;
-  Bytes workstation = workstation_utf16;
+  message.user_name = user_utf16;
+  message.domain_name = domain_utf16;
+  message.workstation = workstation_utf16;
+  Bytes oem[3];  // what the three views point at then
   if (charset_of(negotiated) == Charset::oem) {
     POSTERN_TRY(user_oem, utf8_to_oem(config_.credentials.user, config_.oem_code_page, "user"));
     POSTERN_TRY(domain_oem, utf8_to_oem(config_.credentials.domain, config_.oem_code_page, "domain"));
     POSTERN_TRY(workstation_oem, utf8_to_oem(config_.workstation, config_.oem_code_page, "workstation"));
-    user = std::move(user_oem);
-    domain = std::move(domain_oem);
-    workstation = std::move(workstation_oem);
+    message.user_name = oem[0] = std::move(user_oem);
+    message.domain_name = oem[1] = std::move(domain_oem);
+    message.workstation = oem[2] = std::move(workstation_oem);
   }
   message.flags = negotiated;
   message.charset = charset_of(negotiated);
   message.lm_response = lm_response;
   message.nt_response = nt_response;
-  message.domain_name = domain;
-  message.user_name = user;
-  message.workstation = workstation;
   if (negotiated.has(NegotiateFlag::version)) message.version = kVersion;
   if (target_info.sends_mic) message.mic.emplace();
   POSTERN_TRY(written, message.write());

@@ -85,6 +85,10 @@ class AvPairs {
 /// Builds a list. Pairs are written in the order of the calls.
 class AvPairsBuilder {
  public:
+  AvPairsBuilder() = default;
+  /// Reserves about what the list will need, so that it is not moved while it grows.
+  explicit AvPairsBuilder(std::size_t expected_bytes) { out_.reserve(expected_bytes); }
+
   /// Values over 65 535 bytes cannot be carried: the caller has limited them before (kMaxNameBytes and the like).
   AvPairsBuilder& add(AvId id, ByteView value);
   AvPairsBuilder& add_flags(std::uint32_t flags);
