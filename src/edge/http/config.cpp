@@ -3,144 +3,21 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
 #include <pwd.h>
-#include <set>
-#include <sstream>
-#include <toml++/toml.h>
 #include <utility>
+
+#include "edge/config/section.hpp"
 
 namespace postern::http {
 namespace {
 
+using config::Section;
+
 constexpr std::int64_t kMaxSeconds = 86'400;
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxCount = 1'000'000;
-
-/// One table of the file: hands out values by key, remembers the first thing that is wrong, and knows which keys nobody asked for.
-class Section {
- public:
-  Section(const toml::table* table, std::string prefix, const std::string& path, std::string& error)
-      : table_{table}, prefix_{std::move(prefix)}, path_{path}, error_{error} {}
-
-  void text(std::string_view key, std::string& out) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    if (const auto* value = node->as_string()) {
-      out = value->get();
-    } else {
-      wrong(*node, key, "must be a text in quotes");
-    }
-  }
-  void boolean(std::string_view key, bool& out) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    if (const auto* value = node->as_boolean()) {
-      out = value->get();
-    } else {
-      wrong(*node, key, "must be true or false");
-    }
-  }
-  template <typename Integer>
-  void number(std::string_view key, Integer& out, std::int64_t low, std::int64_t high) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    const auto* value = node->as_integer();
-    if (value == nullptr || value->get() < low || value->get() > high) {
-      wrong(*node, key, fmt::format("must be a whole number from {} to {}", low, high));
-    } else {
-      out = static_cast<Integer>(value->get());
-    }
-  }
-  template <typename Duration>
-  void duration(std::string_view key, Duration& out, std::int64_t high) {
-    std::int64_t count = out.count();
-    number(key, count, 1, high);
-    out = Duration{count};
-  }
-  void texts(std::string_view key, std::vector<std::string>& out) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    const auto* list = node->as_array();
-    if (list == nullptr) return wrong(*node, key, "must be a list of texts");
-    for (const toml::node& item : *list) {
-      const auto* value = item.as_string();
-      if (value == nullptr) return wrong(item, key, "must be a list of texts");
-      if (value->get().empty()) return wrong(item, key, "holds an empty text");
-      out.push_back(value->get());
-    }
-  }
-  template <typename Enum>
-  void choice(std::string_view key, Enum& out, std::initializer_list<std::pair<std::string_view, Enum>> choices) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    std::string names;
-    for (const auto& [name, value] : choices) {
-      if (const auto* given = node->as_string(); given != nullptr && given->get() == name) {
-        out = value;
-        return;
-      }
-      names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", name);
-    }
-    wrong(*node, key, "must be one of " + names);
-  }
-  /// The value's node, marked as known; null if it is not there.
-  const toml::node* find(std::string_view key) {
-    known_.insert(std::string{key});
-    return table_ == nullptr ? nullptr : table_->get(key);
-  }
-  Section table(std::string_view key) {
-    const toml::node* node = find(key);
-    if (node != nullptr && !node->is_table()) wrong(*node, key, "must be a table");
-    return {node == nullptr ? nullptr : node->as_table(), name(key), path_, error_};
-  }
-  std::vector<Section> tables(std::string_view key) {
-    std::vector<Section> sections;
-    const toml::node* node = find(key);
-    if (node == nullptr) return sections;
-    const auto* list = node->as_array();
-    if (list == nullptr) {
-      wrong(*node, key, fmt::format("must be written as [[{}]]", name(key)));
-      return sections;
-    }
-    for (const toml::node& item : *list) {
-      if (item.is_table()) {
-        sections.emplace_back(item.as_table(), name(key), path_, error_);
-      } else {
-        wrong(item, key, fmt::format("must be written as [[{}]]", name(key)));
-      }
-    }
-    return sections;
-  }
-  void wrong(const toml::node& node, std::string_view key, std::string_view what) { wrong_at(node.source().begin.line, key, what); }
-  /// Something wrong with a key that may be missing: the table's own line then.
-  void wrong(std::string_view key, std::string_view what) {
-    const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
-    const auto line = node != nullptr ? node->source().begin.line : table_ != nullptr ? table_->source().begin.line : 1;
-    wrong_at(line, key, what);
-  }
-  void refuse_unknown_keys() {
-    if (table_ == nullptr) return;
-    for (const auto& [key, value] : *table_) {
-      if (!known_.contains(std::string{key.str()}))
-        wrong_at(key.source().begin.line, key.str(), "is no key that the gateway knows");
-    }
-  }
-
- private:
-  std::string name(std::string_view key) const { return prefix_.empty() ? std::string{key} : prefix_ + "." + std::string{key}; }
-  void wrong_at(std::uint32_t line, std::string_view key, std::string_view what) {
-    if (error_.empty()) error_ = fmt::format("{}:{}: {}: {}", path_, std::max<std::uint32_t>(line, 1), name(key), what);
-  }
-
-  const toml::table* table_;
-  std::string prefix_;
-  const std::string& path_;
-  std::string& error_;
-  std::set<std::string> known_{};
-};
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
@@ -338,24 +215,15 @@ void read_all(Section& root, Config& config) {
 Result<Config> parse_config(std::string_view toml, const std::string& path) {
   Config config;
   config.path = path;
-  std::string error;
-  try {
-    const toml::table table = toml::parse(toml, path);
-    Section root{&table, "", path, error};
-    read_all(root, config);
-  } catch (const toml::parse_error& wrong) {
-    error = fmt::format("{}:{}: {}", path, wrong.source().begin.line, wrong.description());
-  }
-  if (!error.empty()) return fail(ErrorCode::invalid_input, "configuration", Error::kNoOffset, std::move(error));
+  POSTERN_CHECK(config::read_toml(toml, path, [&config](config::Section& root) { read_all(root, config); }));
   return config;
 }
 
 Result<Config> load_config(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return fail(ErrorCode::io, "configuration", Error::kNoOffset, path + ": cannot be read");
-  return parse_config(text.view(), path);
+  Config config;
+  config.path = path;
+  POSTERN_CHECK(config::read_toml_file(path, [&config](config::Section& root) { read_all(root, config); }));
+  return config;
 }
 
 std::vector<std::string> needs_restart(const Config& running, const Config& wanted) {
