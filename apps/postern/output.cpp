@@ -127,9 +127,11 @@ void Output::answer(const Json& object) const {
   std::fflush(stdout);
 }
 
-void Output::line(std::string_view text) const {
+void Output::line(std::string_view text) const { lines(printable(text)); }
+
+void Output::lines(std::string_view text) const {
   if (format_ == Format::json) return;
-  put(stdout, printable(text));
+  put(stdout, text);
   put(stdout, "\n");
   std::fflush(stdout);
 }
