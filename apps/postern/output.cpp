@@ -144,7 +144,6 @@ ExitCode Output::fail(const Error& error) const {
   } else {
     const std::string line = printable(error.to_line());
     put(stderr, colour_ == Colour::on ? fmt::format("postern: {}{}{}\n", kRed, line, kPlain) : "postern: " + line + "\n");
-    if (!error.hint.empty()) put(stderr, "  " + printable(error.hint) + "\n");
   }
   return exit_code_of(error);
 }
