@@ -29,6 +29,9 @@ int run(int argc, char** argv) {
       "Example:\n"
       "  postern token show --json TlRMTVNTUAABAAAABoIIAAAAAAAAAAAAAAAAAAAAAAA=\n"
       "Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 a fault.");
+  add_domain_commands(app, context);
+  add_account_commands(app, context);
+  add_events_command(app, context);
   add_token_commands(app, context);
   try {
     app.parse(argc, argv);

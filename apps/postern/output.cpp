@@ -127,9 +127,11 @@ void Output::answer(const Json& object) const {
   std::fflush(stdout);
 }
 
-void Output::line(std::string_view text) const {
+void Output::line(std::string_view text) const { lines(printable(text)); }
+
+void Output::lines(std::string_view text) const {
   if (format_ == Format::json) return;
-  put(stdout, printable(text));
+  put(stdout, text);
   put(stdout, "\n");
   std::fflush(stdout);
 }
@@ -142,7 +144,6 @@ ExitCode Output::fail(const Error& error) const {
   } else {
     const std::string line = printable(error.to_line());
     put(stderr, colour_ == Colour::on ? fmt::format("postern: {}{}{}\n", kRed, line, kPlain) : "postern: " + line + "\n");
-    if (!error.hint.empty()) put(stderr, "  " + printable(error.hint) + "\n");
   }
   return exit_code_of(error);
 }

@@ -43,6 +43,8 @@ class Output {
   void answer(const Json& object) const;
   /// A readable line on standard output; nothing with --json.
   void line(std::string_view text) const;
+  /// Lines whose parts the caller has made printable, on standard output; nothing with --json.
+  void lines(std::string_view text) const;
   /// A readable line on standard error.
   void warn(std::string_view text) const;
   /// The error where it belongs, and the exit code that it stands for.
