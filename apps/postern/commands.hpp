@@ -22,6 +22,8 @@ void add_token_commands(CLI::App& app, Context& context);
 void add_domain_commands(CLI::App& app, Context& context);
 void add_account_commands(CLI::App& app, Context& context);
 void add_events_command(CLI::App& app, Context& context);
+void add_logon_command(CLI::App& app, Context& context);
+void add_bench_command(CLI::App& app, Context& context);
 
 /// `--oem-codepage` with its default, for commands that read text of old clients.
 void add_oem_code_page(CLI::App& command, std::string& name);

@@ -33,6 +33,8 @@ int run(int argc, char** argv) {
   add_account_commands(app, context);
   add_events_command(app, context);
   add_token_commands(app, context);
+  add_logon_command(app, context);
+  add_bench_command(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

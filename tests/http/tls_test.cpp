@@ -3,7 +3,7 @@
 #include <openssl/ssl.h>
 
 #include "certificates.hpp"
-#include "edge/http/binding.hpp"
+#include "edge/binding/binding.hpp"
 #include "gateway_fixture.hpp"
 #include "scripted_upstream.hpp"
 
@@ -34,7 +34,7 @@ std::string hex(const ntlm::ChannelBindingHash& hash) { return to_hex(hash.bytes
 
 TEST(ChannelBindings, EmptyStructHasTheWellKnownMd5) {
   // The MD5 of a gss_channel_bindings_struct that is all zero; also what Windows computes for an empty one.
-  const auto hash = http::channel_binding_hash({});
+  const auto hash = binding::channel_binding_hash({});
   ASSERT_TRUE(hash);
   EXPECT_EQ(hex(*hash), output_of("python3 -c \"import hashlib;print(hashlib.md5(bytes(20)).hexdigest(),end='')\""));
   EXPECT_EQ(hex(*hash), "441018525208457705bf09a8ee3c1093");
@@ -74,7 +74,7 @@ TEST_F(Certificates, R43_TheHashIsTheSignaturesOwn) {
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const std::string file = "c" + std::to_string(i);
     const auto certificate = make_certificate(directory + "/" + file, cases[i].spec);
-    const auto hash = http::bindings_of(certificate.get());
+    const auto hash = binding::bindings_of(certificate.get());
     ASSERT_TRUE(hash) << i;
     EXPECT_EQ(hex(*hash), independent_bindings(directory + "/" + file + ".pem", cases[i].hash)) << i;
   }
@@ -82,7 +82,7 @@ TEST_F(Certificates, R43_TheHashIsTheSignaturesOwn) {
 
 TEST_F(Certificates, R43_Ed25519CannotBeBoundAndIsSaidToBeSo) {
   const auto certificate = make_certificate(directory + "/ed", {"localhost", KeyKind::ed25519, "", false});
-  EXPECT_EQ(http::bindings_of(certificate.get()).error().code, ErrorCode::unsupported);
+  EXPECT_EQ(binding::bindings_of(certificate.get()).error().code, ErrorCode::unsupported);
   const std::string text = config_text(certificate_section("ed"), "[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\n");
   const auto notes = http::check(parsed(text));
   ASSERT_TRUE(notes);

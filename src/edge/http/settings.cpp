@@ -1,4 +1,4 @@
-#include "edge/http/binding.hpp"
+#include "edge/binding/binding.hpp"
 #include "edge/http/services.hpp"
 
 namespace postern::http {
@@ -23,7 +23,7 @@ Result<std::shared_ptr<const Settings>> Settings::load(Config config) {
     if (!context) return wrong(config, "upstream.ca_file", context.error());
     settings->upstream_tls = std::move(*context);
   }
-  auto extra = bindings_of_files(config.authentication.extra_binding_certificates);
+  auto extra = binding::bindings_of_files(config.authentication.extra_binding_certificates);
   if (!extra) return wrong(config, "authentication.extra_binding_certificates", extra.error());
   settings->extra_bindings = std::move(*extra);
   settings->config = std::move(config);

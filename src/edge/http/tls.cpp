@@ -10,7 +10,7 @@
 #include <openssl/x509v3.h>
 #include <set>
 
-#include "edge/http/binding.hpp"
+#include "edge/binding/binding.hpp"
 #include "edge/http/message.hpp"
 
 namespace postern::http {
@@ -117,7 +117,7 @@ Result<std::shared_ptr<const ServerTls>> ServerTls::load(const Config& config) {
     Loaded item{&certificate, {}, EVP_PKEY_get_base_id(X509_get0_pubkey(x509))};
     for (const std::string& name : certificate.names) item.names.push_back(lower_case(name));
     if (item.names.empty()) item.names = dns_names(x509);
-    if (const auto bindings = bindings_of(x509); !bindings) {
+    if (const auto bindings = binding::bindings_of(x509); !bindings) {
       tls->warnings_.push_back(certificate.file + ": " + bindings.error().message + "; no channel bindings are checked on them");
     }
     loaded.push_back(std::move(item));
@@ -191,7 +191,7 @@ SslPtr ServerTls::new_connection() const {
 std::vector<ntlm::ChannelBindingHash> served_bindings(SSL* ssl) {
   const X509* certificate = SSL_get_certificate(ssl);  // after the handshake: the one that was chosen for this connection
   if (certificate == nullptr) return {};
-  const auto bindings = bindings_of(certificate);
+  const auto bindings = binding::bindings_of(certificate);
   if (!bindings) return {};
   return {*bindings};
 }

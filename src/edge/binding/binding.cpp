@@ -1,4 +1,4 @@
-#include "edge/http/binding.hpp"
+#include "edge/binding/binding.hpp"
 
 #include <array>
 #include <memory>
@@ -10,7 +10,7 @@
 
 #include "base/writer.hpp"
 
-namespace postern::http {
+namespace postern::binding {
 namespace {
 
 constexpr std::string_view kEndPointPrefix = "tls-server-end-point:";
@@ -79,4 +79,4 @@ Result<std::vector<ntlm::ChannelBindingHash>> bindings_of_files(const std::vecto
   return bindings;
 }
 
-}  // namespace postern::http
+}  // namespace postern::binding

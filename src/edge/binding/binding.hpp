@@ -8,7 +8,7 @@
 #include "base/result.hpp"
 #include "ntlm/authority_protocol.hpp"
 
-namespace postern::http {
+namespace postern::binding {
 
 /// The MD5 of gss_channel_bindings_struct with the given application data and empty addresses (MS-NLMP 2.2.2.1, RFC 4121 4.1.1.2).
 [[nodiscard]] Result<ntlm::ChannelBindingHash> channel_binding_hash(ByteView application_data);
@@ -23,4 +23,4 @@ namespace postern::http {
 /// The bindings of the first certificate in each PEM file, for TLS terminators in front. `invalid_input` names the file.
 [[nodiscard]] Result<std::vector<ntlm::ChannelBindingHash>> bindings_of_files(const std::vector<std::string>& files);
 
-}  // namespace postern::http
+}  // namespace postern::binding

@@ -1,0 +1,25 @@
+#include <string>
+#include <vector>
+
+#include "postern/bench.hpp"
+#include "postern/commands.hpp"
+
+namespace postern::cli {
+
+void add_bench_command(CLI::App& app, Context& context) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure handshakes beside gss-ntlmssp and WinPR in one run");
+  bench->prefix_command();  // what follows is read by run_bench
+  bench->set_help_flag();
+  bench->footer(
+      "Example:\n"
+      "  cmake --preset bench && cmake --build --preset bench\n"
+      "  build/bench/bin/postern bench handshake --rounds 5");
+  bench->callback([bench, &context] {
+    context.run = [arguments = bench->remaining(), json = context.json](const Output&) mutable {
+      if (json) arguments.emplace_back("--json");
+      return static_cast<ExitCode>(run_bench(arguments));
+    };
+  });
+}
+
+}  // namespace postern::cli
