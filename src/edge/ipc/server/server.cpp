@@ -164,6 +164,11 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     error_code ignored;
     socket_.shutdown(Socket::shutdown_receive, ignored);
   }
+  /// Whatever is not answered yet.
+  void close() {
+    error_code ignored;
+    socket_.close(ignored);
+  }
   /// For requests from now on.
   void set_peer(authority::Peer peer) { peer_ = std::make_shared<const authority::Peer>(std::move(peer)); }
   [[nodiscard]] std::uint32_t uid() const { return peer_->uid; }
@@ -243,11 +248,6 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     });
   }
 
-  void close() {
-    error_code ignored;
-    socket_.close(ignored);
-  }
-
   Socket socket_;
   std::shared_ptr<const authority::Peer> peer_;
   const authority::PeerConnection id_;
@@ -297,7 +297,11 @@ class AsioServer final : public Server {
       for (Socket* admin : admin_connections_) admin->shutdown(Socket::shutdown_receive, ignored);
       drain_.emplace(io_, kDrainTime);
       drain_->async_wait([this](error_code error) {
-        if (!error) io_.stop();
+        if (error) return;
+        for (const auto& [id, weak] : connections_) {
+          if (const auto connection = weak.lock()) connection->close();
+        }
+        io_.stop();
       });
       check_drained();
     });
