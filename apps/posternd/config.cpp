@@ -17,6 +17,7 @@ using config::Section;
 constexpr std::int64_t kMaxSeconds = 10LL * 366 * 86'400;
 constexpr std::int64_t kMaxCount = 1'000'000;
 constexpr std::int64_t kMaxWorkers = 256;
+constexpr std::int64_t kMaxHandshakeSeconds = 60;  // R40
 
 /// A user by name or number.
 void read_uid(Section& section, std::string_view key, const toml::node& node, std::uint32_t& out) {
@@ -136,7 +137,7 @@ void read_all(Section& root, DaemonConfig& config) {
   root.number("workers", config.server.workers, 1, kMaxWorkers);
   root.number("max_connections_per_peer", config.server.max_connections_per_peer, 1, kMaxCount);
   root.number("cached_accounts", config.authority.cached_accounts, 1, kMaxCount);
-  root.duration("handshake_seconds", config.authority.handshake_lifetime, 600);
+  root.duration("handshake_seconds", config.authority.handshake_lifetime, kMaxHandshakeSeconds);
   read_names(root.table("names"), config);
   read_lockout(root.table("lockout"), config.authority.lockout);
   Section password = root.table("password");

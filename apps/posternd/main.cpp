@@ -67,7 +67,7 @@ int serve(const std::string& config_path, DaemonConfig config, int ready_fd) {
   }
   authority::SystemEnvironment environment;
   authority::Authority authority{config.authority, **store, environment, sink.get()};
-  ipc::Admin admin{**store, authority, environment, config.authority.lockout};
+  ipc::Admin admin{**store, authority, environment};
   auto server = ipc::Server::listen(config.server, authority,
                                     [&admin](std::string_view request, std::uint32_t uid) { return admin.handle(request, uid); });
   if (!server) {

@@ -7,7 +7,7 @@
 
 #include "authority/logon_record.hpp"
 #include "policy/evaluate.hpp"
-#include "policy/target_name.hpp"
+#include "spnego/token.hpp"
 
 namespace postern::authority {
 namespace {
@@ -75,6 +75,12 @@ ntlm::VersionSet verifiable(const policy::Policy& policy) {
   return allowed;
 }
 
+/// What the client's first token asks for, where no NTLM message was understood.
+event::Package package_of(ntlm::Carrier carrier, ByteView token) {
+  const bool is_ntlm = carrier == ntlm::Carrier::ntlm || spnego::recognise(token) == spnego::TokenKind::ntlmssp_raw;
+  return is_ntlm ? event::Package::ntlm : event::Package::negotiate;
+}
+
 /// A waiver if the policy does not ask for the proof.
 std::optional<ntlm::Waiver> waiver_of(policy::Requirement requirement, std::string_view setting) {
   if (requirement == policy::Requirement::required) return std::nullopt;
@@ -89,7 +95,8 @@ struct Authority::Judgement {
   const Service* service = nullptr;
   ntlm::ConnectionFacts connection{};
   FileTime now{};
-  std::string who{};  ///< for the back-off
+  std::string who{};     ///< for the back-off
+  Bytes reject_token{};  ///< goes with every denial, whatever its reason
 
   event::Facts facts{};
   std::vector<event::PolicyDecision> policy{};
@@ -104,6 +111,16 @@ struct Authority::Judgement {
   void deny(NtStatus status, std::string why) {
     verdict.status = status;
     verdict.why = std::move(why);
+    verdict.token = reject_token;
+  }
+  /// Denies what was allowed already: nothing of the identity goes out.
+  void revoke(NtStatus status, std::string why) {
+    deny(status, std::move(why));
+    outcome = event::Outcome::failure;
+    verdict.identity.sid.clear();
+    verdict.identity.kind = ntlm::AccountKind::unknown;
+    verdict.groups.clear();
+    verdict.session_key.reset();
   }
   void deny(const Error& error) { deny(status_of(error.code), error.to_line()); }
   void block(const policy::Decisions& decisions) {
@@ -119,8 +136,9 @@ Authority::Authority(Config config, account::Store& store, Environment& environm
       digest_key_{environment.random_value<DigestKey>()},
       handshakes_{config.handshake_lifetime},
       accounts_{store, environment.random_value<NtHash>(), config.cached_accounts},
-      committer_{store, sink} {
-  publish(std::move(config), store.list_domains().value_or(std::vector<account::Domain>{}));
+      committer_{store, sink, config.max_queued_commits} {
+  auto domains = store.list_domains();
+  publish(std::move(config), domains ? std::optional{std::move(*domains)} : std::nullopt);
 }
 
 Authority::~Authority() = default;
@@ -135,10 +153,11 @@ std::shared_ptr<const Authority::Snapshot> Authority::snapshot() const {
   return snapshot_;
 }
 
-void Authority::publish(Config config, std::vector<account::Domain> domains) {
+void Authority::publish(Config config, std::optional<std::vector<account::Domain>> domains) {
   auto next = std::make_shared<Snapshot>();
   next->config = std::move(config);
-  next->domains = {std::move(domains), next->config.default_domain};
+  next->domains_known = domains.has_value();
+  next->domains = {std::move(domains).value_or(std::vector<account::Domain>{}), next->config.default_domain};
 
   ntlm::ServerNames& names = next->acceptor.names;
   names = next->config.names;
@@ -158,11 +177,13 @@ void Authority::publish(Config config, std::vector<account::Domain> domains) {
 }
 
 void Authority::reconfigure(Config config) {
-  auto domains = snapshot()->domains.domains;
-  publish(std::move(config), std::move(domains));
+  const std::lock_guard lock{publish_mutex_};
+  const auto current = snapshot();
+  publish(std::move(config), current->domains_known ? std::optional{current->domains.domains} : std::nullopt);
 }
 
 Result<void> Authority::refresh_domains() {
+  const std::lock_guard lock{publish_mutex_};
   POSTERN_TRY(domains, store_.list_domains());
   publish(snapshot()->config, std::move(domains));
   return {};
@@ -177,51 +198,54 @@ const Service* Authority::allowed_service(const Snapshot& snapshot, const Peer& 
   return snapshot.service(name);
 }
 
-std::unique_ptr<Authority::Judgement> Authority::new_judgement(const Service& service, const ntlm::ConnectionFacts& connection,
+std::shared_ptr<Authority::Judgement> Authority::new_judgement(const Service& service, const ntlm::ConnectionFacts& connection,
                                                                std::shared_ptr<const Snapshot> snapshot) {
-  auto judgement = std::make_unique<Judgement>();
+  auto judgement = std::make_shared<Judgement>();
   judgement->snapshot = std::move(snapshot);
   judgement->service = &service;
   judgement->connection = connection;
   judgement->now = environment_.now();
-  judgement->facts = facts_of(LogonSetting{&service, &judgement->connection, ntlm::Carrier::ntlm,
-                                           judgement->snapshot->acceptor.names.nb_computer, judgement->now});
-  judgement->verdict.facts.package = "NTLM";
+  judgement->facts =
+      facts_of(LogonSetting{&service, &judgement->connection, judgement->snapshot->acceptor.names.nb_computer, judgement->now});
   return judgement;
 }
 
 void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRequest request, const Answer& answer) {
   begun_.fetch_add(1, std::memory_order_relaxed);
   const auto current = snapshot();
-  const auto refuse = [&](NtStatus status, std::string why) {
-    denied_.fetch_add(1, std::memory_order_relaxed);
-    ntlm::Verdict verdict;
-    verdict.status = status;
-    verdict.why = std::move(why);
-    verdict.token = reject_token(request.carrier, request.token);
-    answer(std::move(verdict));
-  };
   const Service* service = allowed_service(*current, peer, request.service);
+  auto judgement = new_judgement(service == nullptr ? kNoService : *service, request.connection, current);
+  judgement->reject_token = reject_token(request.carrier, request.token);
   if (service == nullptr) {
-    return refuse(NtStatus::access_denied, "the peer " + peer.name + " may not speak for the service " + request.service);
+    judgement->facts.server.name = request.service;
+    judgement->findings.push_back({"service-not-allowed", event::Severity::warning,
+                                   "a program asked for a logon to a service that it may not speak for", peer.name});
+    judgement->deny(NtStatus::access_denied, "the peer " + peer.name + " may not speak for the service " + request.service);
+    return conclude(std::move(judgement), answer);
   }
-  auto judgement = new_judgement(*service, request.connection, current);
   const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::negotiate);
   if (decisions.denied()) {
     judgement->policy = decisions.entries();
     judgement->block(decisions);
-    judgement->verdict.token = reject_token(request.carrier, request.token);
     return conclude(std::move(judgement), answer);
   }
 
   const FileTime now = judgement->now;
   auto begun = NegotiatedLogon::begin(request.carrier, request.token, current->acceptor,
                                       environment_.random_value<wire::ServerChallenge>(), now);
-  if (!begun) return refuse(status_of(begun.error().code), begun.error().to_line());
+  if (!begun) {
+    judgement->facts.package = package_of(request.carrier, request.token);
+    judgement->deny(begun.error());
+    return conclude(std::move(judgement), answer);
+  }
   const auto id = environment_.random_value<ntlm::HandshakeId>();
-  HalfOpen half_open{service->name, std::move(request.connection), now, std::move(begun->first)};
-  if (!handshakes_.add(connection, id, std::move(half_open), environment_.monotonic_ticks(), peer.max_half_open)) {
-    return refuse(NtStatus::request_not_accepted, "too many half-open handshakes of the peer " + peer.name);
+  const std::shared_ptr<const ntlm::ServerNames> names{current, &current->acceptor.names};
+  HalfOpen half_open{service->name, std::move(request.connection), now, names, std::move(begun->first)};
+  if (!handshakes_.add(peer.uid, connection, id, std::move(half_open), environment_.monotonic_ticks(), peer.max_half_open)) {
+    // No event: there would be one for each request of whoever fills the table.
+    denied_.fetch_add(1, std::memory_order_relaxed);
+    judgement->deny(NtStatus::request_not_accepted, "too many half-open handshakes of the peer " + peer.name);
+    return answer(std::move(judgement->verdict));
   }
   answer(ntlm::Continue{id, std::move(begun->second)});
 }
@@ -233,7 +257,8 @@ void Authority::cancel(PeerConnection connection, const ntlm::CancelRequest& req
 void Authority::connection_closed(PeerConnection connection) { handshakes_.drop_connection(connection); }
 
 void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::FinishRequest request, const Answer& answer) {
-  const auto current = snapshot();
+  auto current = snapshot();
+  if (!current->domains_known && refresh_domains()) current = snapshot();
   auto half_open = handshakes_.take(connection, request.handshake, environment_.monotonic_ticks());
   if (!half_open) {
     // Not begun here, finished already, or too old (R40): whatever the token proves, it proves it to a challenge that is not ours.
@@ -242,63 +267,77 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
                                    event::Severity::warning,
                                    "a response came for a handshake that is unknown, used or older than its lifetime",
                                    {}});
+    judgement->reject_token = reject_token(ntlm::Carrier::negotiate, request.token);
     judgement->deny(NtStatus::request_not_accepted, "no such handshake: unknown, used already, or older than its lifetime");
     return conclude(std::move(judgement), answer);
   }
-  const Service* service = current->service(half_open->service);
-  if (service == nullptr) service = &kNoService;  // removed by a reload: its default policy is the strictest we have
-
+  const Service* service = allowed_service(*current, peer, half_open->service);
+  auto judgement = new_judgement(service == nullptr ? kNoService : *service, half_open->connection, current);
+  judgement->reject_token = reject_token(ntlm::Carrier::negotiate, request.token);
+  if (service == nullptr) {
+    judgement->facts.server.name = half_open->service;
+    judgement->deny(NtStatus::access_denied, "a reload took the service " + half_open->service + " away");
+    return conclude(std::move(judgement), answer);
+  }
   if (half_open->logon.awaits_negotiate()) {
     const FileTime now = environment_.now();
     auto next = std::move(half_open->logon)
                     .on_negotiate(request.token, current->acceptor, environment_.random_value<wire::ServerChallenge>(), now);
     if (!next) {
-      auto judgement = new_judgement(*service, half_open->connection, current);
       judgement->deny(next.error());
       return conclude(std::move(judgement), answer);
     }
     const auto id = environment_.random_value<ntlm::HandshakeId>();
-    HalfOpen again{half_open->service, half_open->connection, now, std::move(next->first)};
-    if (handshakes_.add(connection, id, std::move(again), environment_.monotonic_ticks(), peer.max_half_open)) {
+    const std::shared_ptr<const ntlm::ServerNames> names{current, &current->acceptor.names};
+    HalfOpen again{half_open->service, half_open->connection, now, names, std::move(next->first)};
+    if (handshakes_.add(peer.uid, connection, id, std::move(again), environment_.monotonic_ticks(), peer.max_half_open)) {
       return answer(ntlm::Continue{id, std::move(next->second)});
     }
-    auto judgement = new_judgement(*service, half_open->connection, current);
     judgement->deny(NtStatus::request_not_accepted, "too many half-open handshakes of the peer " + peer.name);
     return conclude(std::move(judgement), answer);
   }
 
-  auto judgement = new_judgement(*service, half_open->connection, current);
   judgement->correlation.challenge_digest = keyed_digest(digest_key_, half_open->logon.server_challenge().bytes());
   const FileTime server_time = half_open->server_time;
   auto answered = std::move(half_open->logon).on_authenticate(request.token);
   if (!answered) {
     judgement->deny(answered.error());
-    judgement->verdict.token = reject_token(ntlm::Carrier::negotiate, request.token);
     return conclude(std::move(judgement), answer);
   }
   if (!answered->pending.proof().empty()) {
     judgement->correlation.proof_digest = keyed_digest(digest_key_, answered->pending.proof());
   }
-  judgement->verdict.token = answered->end.reject();  // until every proof has passed
-  add_claims(judgement->facts, answered->pending, current->acceptor.names, server_time, request.channel_bindings,
-             request.target_names);
+  judgement->reject_token = answered->end.reject();
+  add_claims(judgement->facts, answered->pending, *half_open->names, server_time, request.channel_bindings, request.target_names);
   if (peer.session_keys == SessionKeys::withheld) request.wants_session_key = false;
 
   const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::response);
   judgement->policy = decisions.entries();
   const ntlm::Claims& claims = answered->pending.claims();
   const ClaimedName claimed = take_apart(claims.domain, claims.user);
-  judgement->facts.account.domain = claimed.domain;
-  judgement->facts.account.name = claimed.name;
+  judgement->facts.account.domain = clip_utf8(claimed.domain, ntlm::kMaxNameBytes);
+  judgement->facts.account.name = clip_utf8(claimed.name, ntlm::kMaxNameBytes);
   if (decisions.denied()) {
     judgement->block(decisions);  // nothing is compared, charged or refunded (R39)
     return conclude(std::move(judgement), answer);
   }
 
+  if (!current->domains_known) {
+    judgement->deny(NtStatus::no_logon_servers, "the store does not say which domains are ours");
+    return conclude(std::move(judgement), answer);
+  }
   const AccountKey key = resolve(current->domains, claimed);
-  judgement->who = std::to_string(static_cast<std::int64_t>(key.domain)) + "\n" + key.name_key + "\n" +
-                   half_open->connection.client.address + "\n" + answered->pending.negotiated().to_hex() + "\n" +
-                   claims.workstation;
+  const std::string who = std::to_string(static_cast<std::int64_t>(key.domain)) + "\n" + key.name_key + "\n" +
+                          half_open->connection.client.address + "\n" + answered->pending.negotiated().to_hex() + "\n" +
+                          claims.workstation;
+  judgement->who = as_text(keyed_digest(digest_key_, as_bytes(who)));  // a client's texts may be long
+
+  auto slot = accounts_.lock(key);
+  if (!slot) {
+    judgement->deny(NtStatus::no_logon_servers, slot.error().to_line());
+    return conclude(std::move(judgement), answer);
+  }
+  // Asked while the account is locked: of many tries at once each sees what became of the one before.
   if (backoff_.ask(judgement->who, environment_.monotonic_ticks()) == Backoff::Answer::refuse) {
     backed_off_.fetch_add(1, std::memory_order_relaxed);
     judgement->findings.push_back({"backed-off",
@@ -306,12 +345,6 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
                                    "refused without a comparison: this client has just sent wrong passwords and has not paused",
                                    {}});
     judgement->deny(NtStatus::logon_failure, "the client keeps sending wrong passwords and is held off");
-    return conclude(std::move(judgement), answer);
-  }
-
-  auto slot = accounts_.lock(key);
-  if (!slot) {
-    judgement->deny(NtStatus::no_logon_servers, slot.error().to_line());
     return conclude(std::move(judgement), answer);
   }
   compare(*judgement, std::move(*answered), request, **slot);
@@ -375,6 +408,7 @@ void Authority::compare(Judgement& judgement, NegotiatedLogon::Answered answered
   if (!mic) {
     facts.ntlm.mic = pending.claims().mic == ntlm::MicState::present ? event::Mic::wrong : facts.ntlm.mic;
     take_back();
+    judgement.policy = policy::evaluate(policy, facts, Stage::verified).entries();
     return judgement.deny(mic.error());
   }
   if (std::holds_alternative<ntlm::MicVerified>(*mic)) facts.ntlm.mic = event::Mic::verified;
@@ -407,6 +441,7 @@ void Authority::compare(Judgement& judgement, NegotiatedLogon::Answered answered
   }
   if (const auto state = account::account_state(account, before, judgement.now, config.lockout, config.password_age)) {
     take_back();
+    write_counters({});  // unchanged: the same work as for a wrong password (R37)
     return judgement.deny(*state, "the password is right, and the account may not log on");
   }
 
@@ -424,7 +459,7 @@ void Authority::compare(Judgement& judgement, NegotiatedLogon::Answered answered
   if (request.wants_session_key) judgement.verdict.session_key = established.exported_session_key().duplicate();
 }
 
-void Authority::conclude(std::unique_ptr<Judgement> judgement, const Answer& answer) {
+void Authority::conclude(std::shared_ptr<Judgement> judgement, const Answer& answer) {
   event::LogonEvent event = event::event_of(judgement->facts);
   std::array<std::uint8_t, event::EventId::kRandomBytes> random{};
   environment_.random(random);
@@ -432,13 +467,15 @@ void Authority::conclude(std::unique_ptr<Judgement> judgement, const Answer& ans
   event.source.host = judgement->facts.authority.name;
   event.outcome = judgement->outcome;
   event.status = event::Status::of(judgement->verdict.status);
-  event.policy = std::move(judgement->policy);
+  event.policy = judgement->policy;
   event.correlation = judgement->correlation;
-  event.findings = std::move(judgement->findings);
+  event.findings = judgement->findings;
 
   ntlm::Verdict& verdict = judgement->verdict;
   verdict.event_id = event.id->text();
+  verdict.why = clip_utf8(verdict.why, ntlm::kMaxNameBytes);
   const auto name = [](const auto& value) { return value ? std::string{event::name_of(*value)} : std::string{}; };
+  verdict.facts.package = name(event.package);
   verdict.facts.version = name(event.ntlm.version);
   verdict.facts.mic = name(event.ntlm.mic);
   verdict.facts.channel_binding = name(event.ntlm.channel_binding);
@@ -452,33 +489,34 @@ void Authority::conclude(std::unique_ptr<Judgement> judgement, const Answer& ans
   Committer::Job job;
   job.commit = {record_of(event), judgement->counters};
   job.event = std::make_shared<const event::LogonEvent>(std::move(event));
-  const std::shared_ptr<Judgement> kept{std::move(judgement)};
-  job.done = [this, kept, answer](Committer::Outcome outcome) {
-    ntlm::Verdict& result = kept->verdict;
-    if (!outcome) {
-      // What could not be recorded did not happen: nobody gets in (R33).
-      result = ntlm::Verdict{};
-      result.status = NtStatus::no_logon_servers;
-      result.why = "the logon could not be recorded: " + outcome.error().to_line();
-    } else if (*outcome == account::CounterOutcome::stale && kept->slot) {
-      // The account was changed between the comparison and the commit: the proof was for the old state.
-      AccountCache::invalidate(*kept->slot);
-      if (result.allowed()) {
-        result = ntlm::Verdict{};
-        result.status = NtStatus::request_not_accepted;
-        result.why = "the account was changed during the logon; the client may try again";
-      }
-    }
-    (result.allowed() ? allowed_ : denied_).fetch_add(1, std::memory_order_relaxed);
-    answer(std::move(result));
-  };
+  job.done = [this, judgement, answer](const Committer::Outcome& outcome) { answer_recorded(judgement, outcome, answer); };
   if (!committer_.submit(std::move(job))) {
-    denied_.fetch_add(1, std::memory_order_relaxed);
-    ntlm::Verdict refused;
-    refused.status = NtStatus::no_logon_servers;
-    refused.why = "too many logons wait to be recorded";
-    answer(std::move(refused));
+    answer_recorded(judgement, fail(ErrorCode::timeout, "too many logons wait to be recorded"), answer);
   }
+}
+
+void Authority::answer_recorded(const std::shared_ptr<Judgement>& judgement, const Committer::Outcome& outcome,
+                                const Answer& answer) {
+  ntlm::Verdict& verdict = judgement->verdict;
+  if (!outcome) {
+    // What could not be recorded did not happen: nobody gets in (R33).
+    judgement->revoke(NtStatus::no_logon_servers, "the logon could not be recorded: " + outcome.error().to_line());
+    verdict.event_id.clear();
+  } else if (*outcome == account::CounterOutcome::stale && judgement->slot) {
+    // The account was changed between the comparison and the commit: the proof was for the old state.
+    AccountCache::invalidate(*judgement->slot);
+    if (verdict.allowed()) {
+      // The event that says otherwise is stored: another one takes it back.
+      judgement->revoke(NtStatus::request_not_accepted, "the account was changed during the logon; the client may try again");
+      judgement->findings.push_back({"account-changed", event::Severity::info,
+                                     "the account was changed during this logon, so the success recorded before let nobody in",
+                                     verdict.event_id});
+      judgement->counters.reset();
+      return conclude(judgement, answer);
+    }
+  }
+  (verdict.allowed() ? allowed_ : denied_).fetch_add(1, std::memory_order_relaxed);
+  answer(std::move(verdict));
 }
 
 }  // namespace postern::authority

@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "account/store.hpp"
 #include "authority/account_cache.hpp"
@@ -40,6 +42,8 @@ class Authority {
   void reconfigure(Config config);
   /// Reads the domains anew: after a domain was added. Errors: the store's.
   [[nodiscard]] Result<void> refresh_domains();
+  /// What locks an account, as configured now.
+  [[nodiscard]] account::LockoutPolicy lockout() const { return snapshot()->config.lockout; }
 
   struct Counters {
     std::uint64_t begun = 0;
@@ -57,18 +61,22 @@ class Authority {
   struct Snapshot {
     Config config{};
     Domains domains{};
+    bool domains_known = false;  ///< the store gave them: without them nobody is "unknown" (R28)
     ntlm::AcceptorConfig acceptor{};
     [[nodiscard]] const Service* service(std::string_view name) const;
   };
   struct Judgement;
 
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
-  void publish(Config config, std::vector<account::Domain> domains);
+  /// Under publish_mutex_. Nothing for `domains`: they could not be read.
+  void publish(Config config, std::optional<std::vector<account::Domain>> domains);
   [[nodiscard]] const Service* allowed_service(const Snapshot& snapshot, const Peer& peer, std::string_view name) const;
 
   void compare(Judgement& judgement, NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request, AccountSlot& slot);
-  void conclude(std::unique_ptr<Judgement> judgement, const Answer& answer);
-  std::unique_ptr<Judgement> new_judgement(const Service& service, const ntlm::ConnectionFacts& connection,
+  /// Records the judgement, then answers. What could not be recorded is denied (R33).
+  void conclude(std::shared_ptr<Judgement> judgement, const Answer& answer);
+  void answer_recorded(const std::shared_ptr<Judgement>& judgement, const Committer::Outcome& outcome, const Answer& answer);
+  std::shared_ptr<Judgement> new_judgement(const Service& service, const ntlm::ConnectionFacts& connection,
                                            std::shared_ptr<const Snapshot> snapshot);
 
   account::Store& store_;
@@ -77,6 +85,7 @@ class Authority {
   HandshakeTable handshakes_;
   AccountCache accounts_;
   Backoff backoff_{BackoffLimits{}};
+  std::mutex publish_mutex_{};  ///< held from reading a snapshot to publishing the next, so that none undoes another
   mutable std::mutex snapshot_mutex_{};
   std::shared_ptr<const Snapshot> snapshot_{};
   std::atomic<std::uint64_t> begun_{0}, allowed_{0}, denied_{0}, comparisons_{0}, backed_off_{0};

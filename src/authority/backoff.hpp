@@ -26,7 +26,8 @@ struct BackoffLimits {
 };
 
 /// Counts by who tries: account, client address and what the client's messages look like, so that another program of the same user
-/// on the same machine, with the right password, is not held up. Times are monotonic ticks of 100 ns. Thread-safe.
+/// on the same machine, with the right password, is not held up. `who` is short: its copies are the table's memory. Times are
+/// monotonic ticks of 100 ns. Thread-safe; `ask`, comparison and `failed` are one step only if the caller makes them one.
 class Backoff {
  public:
   explicit Backoff(BackoffLimits limits) : limits_{limits} {}
@@ -38,6 +39,7 @@ class Backoff {
   void failed(std::string_view who, std::uint64_t now_ticks);
   /// A logon succeeded: all is forgotten.
   void succeeded(std::string_view who);
+  [[nodiscard]] std::size_t size() const;
 
  private:
   struct Client {
@@ -54,7 +56,7 @@ class Backoff {
   Client& client_of(std::string_view who);
 
   const BackoffLimits limits_;
-  std::mutex mutex_{};
+  mutable std::mutex mutex_{};
   Order order_{};  ///< last seen first
   std::unordered_map<std::string_view, Order::iterator> index_{};
 };

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
-#include <vector>
 
 namespace postern::authority {
 
-Committer::Committer(account::Store& store, event::Sink* sink) : store_{store}, sink_{sink}, thread_{[this] { run(); }} {}
+Committer::Committer(account::Store& store, event::Sink* sink, std::size_t max_queued)
+    : store_{store}, sink_{sink}, max_queued_{max_queued}, thread_{[this] { run(); }} {}
 
 Committer::~Committer() {
   {
@@ -21,7 +21,7 @@ Committer::~Committer() {
 bool Committer::submit(Job job) {
   {
     const std::lock_guard lock{mutex_};
-    if (stopping_ || queue_.size() >= kMaxQueued) return false;
+    if (stopping_ || queue_.size() >= max_queued_) return false;
     queue_.push_back(std::move(job));
   }
   wake_.notify_one();
@@ -51,24 +51,46 @@ void Committer::run() {
   }
 }
 
+std::vector<Committer::Outcome> Committer::outcomes_of(std::span<const account::LogonCommit> commits) {
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(commits.size());
+  const auto together = store_.commit_logons(commits);
+  if (together) {
+    for (const account::CounterOutcome outcome : *together) outcomes.emplace_back(outcome);
+    return outcomes;
+  }
+  // The store turned down what one of them holds: the others are no worse for it. A store that fails is asked once.
+  const ErrorCode code = together.error().code;
+  const bool one_is_at_fault = code == ErrorCode::invalid_input || code == ErrorCode::too_large || code == ErrorCode::conflict;
+  for (const account::LogonCommit& commit : commits) {
+    if (!one_is_at_fault || commits.size() == 1) {
+      outcomes.emplace_back(std::unexpected{together.error()});
+      continue;
+    }
+    const auto alone = store_.commit_logons({&commit, 1});
+    outcomes.push_back(alone ? Outcome{alone->front()} : Outcome{std::unexpected{alone.error()}});
+  }
+  return outcomes;
+}
+
 void Committer::commit(std::deque<Job>& batch) {
   std::vector<account::LogonCommit> commits;
   commits.reserve(batch.size());
   for (Job& job : batch) commits.push_back(std::move(job.commit));
-  const auto outcomes = store_.commit_logons(commits);
+  std::vector<Outcome> outcomes = outcomes_of(commits);
 
-  std::uint64_t sink_failures = 0;
-  if (outcomes && sink_ != nullptr) {
-    for (const Job& job : batch) if (!sink_->write(*job.event)) ++sink_failures;
+  Counters more;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    ++(outcomes[i] ? more.committed : more.failed);
+    if (outcomes[i] && sink_ != nullptr && !sink_->write(*batch[i].event)) ++more.sink_failures;
   }
   {
     const std::lock_guard lock{mutex_};
-    (outcomes ? counters_.committed : counters_.failed) += batch.size();
-    counters_.sink_failures += sink_failures;
+    counters_.committed += more.committed;
+    counters_.failed += more.failed;
+    counters_.sink_failures += more.sink_failures;
   }
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    batch[i].done(outcomes ? Outcome{(*outcomes)[i]} : Outcome{std::unexpected{outcomes.error()}});
-  }
+  for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(std::move(outcomes[i]));
 }
 
 }  // namespace postern::authority

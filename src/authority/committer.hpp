@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "account/store.hpp"
 #include "base/result.hpp"
@@ -18,8 +20,6 @@ namespace postern::authority {
 
 class Committer {
  public:
-  /// More logons than these are refused: a store that does not keep up must not fill the memory (R33).
-  static constexpr std::size_t kMaxQueued = 100'000;
   static constexpr std::size_t kMaxBatch = 1'024;
 
   using Outcome = Result<account::CounterOutcome>;
@@ -29,8 +29,9 @@ class Committer {
     std::function<void(Outcome)> done{};               ///< called on the writer's thread, exactly once
   };
 
-  /// `store` outlives the committer; `sink` may be null and gets each event after it is durable.
-  Committer(account::Store& store, event::Sink* sink);
+  /// `store` outlives the committer; `sink` may be null and gets each event after it is durable. More than `max_queued` jobs are
+  /// refused: a store that does not keep up must not fill the memory (R33).
+  Committer(account::Store& store, event::Sink* sink, std::size_t max_queued);
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
   /// Commits what is queued, then ends.
@@ -49,12 +50,14 @@ class Committer {
  private:
   void run();
   void commit(std::deque<Job>& batch);
+  std::vector<Outcome> outcomes_of(std::span<const account::LogonCommit> commits);
 
   account::Store& store_;
   event::Sink* sink_;
   mutable std::mutex mutex_{};
   std::condition_variable wake_{};
   std::deque<Job> queue_{};
+  const std::size_t max_queued_;
   bool stopping_ = false;
   Counters counters_{};
   std::thread thread_;  // last: it uses all of the above

@@ -46,6 +46,7 @@ struct Config {
   account::PasswordAgePolicy password_age{};
   std::chrono::seconds handshake_lifetime{60};  ///< R40
   std::size_t cached_accounts = 10'000;         ///< whose keys are kept in memory (R44)
+  std::size_t max_queued_commits = 100'000;     ///< logons that wait to be recorded; more are denied (R33)
   std::vector<Service> services{};
   std::vector<Peer> peers{};
 };

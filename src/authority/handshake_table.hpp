@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -23,6 +24,7 @@ struct HalfOpen {
   std::string service{};
   ntlm::ConnectionFacts connection{};
   FileTime server_time{};
+  std::shared_ptr<const ntlm::ServerNames> names{};  ///< those that the CHALLENGE gave
   NegotiatedLogon logon;
 };
 
@@ -30,9 +32,10 @@ class HandshakeTable {
  public:
   explicit HandshakeTable(std::chrono::seconds lifetime) : lifetime_ticks_{static_cast<std::uint64_t>(lifetime.count()) * kTicks} {}
 
-  /// Takes the handshake in. False if the connection's share is full: then the caller refuses.
-  [[nodiscard]] bool add(PeerConnection connection, const ntlm::HandshakeId& id, HalfOpen handshake, std::uint64_t now_ticks,
-                         std::size_t max_of_connection);
+  /// Takes the handshake in. False if the peer, known by its uid, has `max_of_peer` on all its connections: then the caller
+  /// refuses.
+  [[nodiscard]] bool add(std::uint32_t peer_uid, PeerConnection connection, const ntlm::HandshakeId& id, HalfOpen handshake,
+                         std::uint64_t now_ticks, std::size_t max_of_peer);
   /// Takes the handshake out: the second caller, another connection and a caller after the lifetime get nothing.
   [[nodiscard]] std::optional<HalfOpen> take(PeerConnection connection, const ntlm::HandshakeId& id, std::uint64_t now_ticks);
   /// Forgets all of a connection that has ended.
@@ -51,14 +54,17 @@ class HandshakeTable {
   };
   /// The entries of one connection, and their order of age: expiry costs nothing until it is due.
   struct Share {
+    std::uint32_t peer_uid = 0;
     std::unordered_map<ntlm::HandshakeId, Entry, IdHash> entries{};
     std::deque<std::pair<std::uint64_t, ntlm::HandshakeId>> by_age{};
   };
-  static void expire(Share& share, std::uint64_t now_ticks);
+  void expire(Share& share, std::uint64_t now_ticks);
+  void expire_all_of(std::uint32_t peer_uid, std::uint64_t now_ticks);
 
   const std::uint64_t lifetime_ticks_;
   mutable std::mutex mutex_{};
   std::map<PeerConnection, Share> shares_{};
+  std::map<std::uint32_t, std::size_t> count_of_peer_{};  ///< by uid: entries in all its shares
 };
 
 }  // namespace postern::authority

@@ -1,5 +1,6 @@
 #include "authority/logon_record.hpp"
 
+#include "authority/name_resolution.hpp"
 #include "base/bytes.hpp"
 #include "event/json.hpp"
 #include "policy/target_name.hpp"
@@ -66,17 +67,17 @@ void add_claims(event::Facts& facts, const ntlm::PendingVerification& pending, c
                 const std::vector<std::string>& accepted_target_names) {
   const ntlm::Claims& claims = pending.claims();
   const wire::NegotiateFlags flags = pending.negotiated();
-  facts.account.name = claims.user;
-  facts.account.domain = claims.domain;
+  facts.account.name = clip_utf8(claims.user, ntlm::kMaxNameBytes);
+  facts.account.domain = clip_utf8(claims.domain, ntlm::kMaxNameBytes);
   if (claims.version == wire::ResponseVersion::anonymous) facts.account.kind = event::AccountKind::anonymous;
-  facts.client.workstation = text_or_unknown(claims.workstation);
+  facts.client.workstation = text_or_unknown(clip_utf8(claims.workstation, ntlm::kMaxNameBytes));
 
   event::Ntlm& ntlm = facts.ntlm;
   ntlm.version = event_version(claims.version);
   ntlm.negotiate_flags = flags.wire();
   ntlm.mic = event_mic(claims.mic);
   ntlm.channel_binding = event_binding(pending.binding_state(accepted_bindings));
-  ntlm.spn = claims.spn;
+  if (claims.spn) ntlm.spn = clip_utf8(*claims.spn, ntlm::kMaxNameBytes);
   ntlm.spn_check = policy::check_target_name(accepted_target_names, claims.spn,
                                              claims.untrusted_spn ? policy::SpnSource::untrusted : policy::SpnSource::trusted);
   ntlm.sign = flags.has(NegotiateFlag::sign);

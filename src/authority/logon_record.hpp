@@ -20,7 +20,6 @@ namespace postern::authority {
 struct LogonSetting {
   const Service* service = nullptr;  ///< not null
   const ntlm::ConnectionFacts* connection = nullptr;
-  ntlm::Carrier carrier = ntlm::Carrier::ntlm;
   std::string host{};  ///< this authority's name
   FileTime now{};
 };
@@ -28,7 +27,8 @@ struct LogonSetting {
 /// The facts before any message is understood.
 [[nodiscard]] event::Facts facts_of(const LogonSetting& setting);
 
-/// Adds what the AUTHENTICATE claims. `server_time` is what the CHALLENGE offered.
+/// Adds what the AUTHENTICATE claims; of a text over ntlm::kMaxNameBytes its beginning, so that no client can make an event that
+/// the store refuses. `server_time` and `names` are what the CHALLENGE offered.
 void add_claims(event::Facts& facts, const ntlm::PendingVerification& pending, const ntlm::ServerNames& names, FileTime server_time,
                 std::span<const ntlm::ChannelBindingHash> accepted_bindings, const std::vector<std::string>& accepted_target_names);
 

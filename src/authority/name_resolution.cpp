@@ -3,6 +3,17 @@
 #include "account/names.hpp"
 
 namespace postern::authority {
+namespace {
+
+constexpr std::size_t kMaxKeyBytes = 3 * account::kMaxAccountNameChars;  // a UTF-16 unit has at most 3 bytes in UTF-8
+
+}  // namespace
+
+std::string clip_utf8(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return std::string{text};
+  while (max_bytes > 0 && (static_cast<unsigned char>(text[max_bytes]) & 0xC0) == 0x80) --max_bytes;
+  return std::string{text.substr(0, max_bytes)};
+}
 
 const account::Domain* Domains::find(std::string_view name) const {
   const std::string key = account::name_key(name);
@@ -31,6 +42,8 @@ ClaimedName take_apart(std::string_view domain, std::string_view user) {
 }
 
 AccountKey resolve(const Domains& domains, const ClaimedName& claimed) {
+  // Longer than any account's name: nobody's, and not kept at its full length in the cache.
+  if (claimed.name.size() > kMaxKeyBytes) return {account::DomainId{0}, account::name_key(clip_utf8(claimed.name, kMaxKeyBytes))};
   const account::Domain* domain = claimed.domain.empty() ? domains.by_default() : domains.find(claimed.domain);
   return {domain == nullptr ? account::DomainId{0} : domain->id, account::name_key(claimed.name)};
 }

@@ -28,6 +28,9 @@ struct ClaimedName {
 };
 [[nodiscard]] ClaimedName take_apart(std::string_view domain, std::string_view user);
 
+/// The first characters of `text`, at most `max_bytes` of UTF-8: for what a client wrote, where it is kept or shown.
+[[nodiscard]] std::string clip_utf8(std::string_view text, std::size_t max_bytes);
+
 /// Where to look. A domain that is not ours, and a name that can be no account's, give a key under which nothing is.
 [[nodiscard]] AccountKey resolve(const Domains& domains, const ClaimedName& claimed);
 

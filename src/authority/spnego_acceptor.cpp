@@ -74,13 +74,16 @@ Bytes reject_token(ntlm::Carrier carrier, ByteView token) {
 
 Result<NegotiatedLogon::Begun> NegotiatedLogon::challenge(ByteView negotiate, const ntlm::AcceptorConfig& config,
                                                           const wire::ServerChallenge& server_challenge, FileTime now) && {
+  if (negotiate.size() > kMaxNegotiateBytes) {
+    return fail(ErrorCode::too_large, "NEGOTIATE", kMaxNegotiateBytes, "longer than any client's");  // many are half open (R34)
+  }
   POSTERN_TRY(awaiting, ntlm::Acceptor::on_negotiate(negotiate, config, server_challenge, now));
   Bytes token = to_bytes(awaiting.challenge_message());
   if (end_.spnego_) {
     NegTokenResp response;
     response.state = NegState::accept_incomplete;
-    // The mechanism is named in the first answer only (RFC 4178 section 4.2.2); after a turned-down bet it was named before.
-    if (!end_.mic_is_mandatory_) response.supported_mech = spnego::kNtlmssp;
+    if (!end_.mechanism_is_named_) response.supported_mech = spnego::kNtlmssp;
+    end_.mechanism_is_named_ = true;
     response.response_token = awaiting.challenge_message();
     POSTERN_TRY(wrapped, spnego::write(response));
     token = std::move(wrapped);
@@ -115,6 +118,7 @@ Result<NegotiatedLogon::Begun> NegotiatedLogon::begin(ntlm::Carrier carrier, Byt
   NegTokenResp response;
   response.state = ntlm_is_first ? NegState::accept_incomplete : NegState::request_mic;
   response.supported_mech = spnego::kNtlmssp;
+  logon.end_.mechanism_is_named_ = true;
   POSTERN_TRY(answer, spnego::write(response));
   return Begun{std::move(logon), std::move(answer)};
 }

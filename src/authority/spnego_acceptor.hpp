@@ -33,9 +33,13 @@ class SpnegoEnd {
   friend class NegotiatedLogon;
   bool spnego_ = false;
   bool mic_is_mandatory_ = false;
+  bool mechanism_is_named_ = false;  ///< in the first answer, and in no later one (RFC 4178 section 4.2.2)
   Bytes mech_types_der_{};
   std::optional<Bytes> mech_list_mic_{};
 };
+
+/// The longest NEGOTIATE that is kept for the MIC. It carries flags, a version and two names; real ones have 32 to 100 bytes.
+inline constexpr std::size_t kMaxNegotiateBytes = 4096;
 
 class NegotiatedLogon {
  public:

@@ -1,5 +1,6 @@
 #include "edge/config/section.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -19,6 +20,10 @@ Result<void> read_toml(std::string_view text, const std::string& path, const std
 }
 
 Result<void> read_toml_file(const std::string& path, const std::function<void(Section&)>& read) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {  // a stream opens it and finds it empty
+    return fail(ErrorCode::io, "configuration", Error::kNoOffset, path + ": is a directory");
+  }
   std::ifstream file{path, std::ios::binary};
   std::ostringstream text;
   text << file.rdbuf();

@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxAccountsPerReply = 10'000;
 constexpr std::size_t kDefaultEvents = 100;
+constexpr std::size_t kMaxEventBytesPerReply = std::size_t{16} << 20;  // quoted inside JSON they grow; a reply has 64 MiB at most
 
 /// The members of a request, each checked for its type.
 class Request {
@@ -31,6 +32,13 @@ class Request {
   Result<std::string> text_or_empty(const char* name) const {
     if (!json_.contains(name)) return std::string{};
     return text(name);
+  }
+  /// Straight from where the parser put it: no copy stays behind in a moved-from text.
+  Result<SecretBytes> secret(const char* name) const {
+    const auto member = json_.find(name);
+    if (member == json_.end()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is missing");
+    if (!member->is_string()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no text");
+    return SecretBytes{std::string_view{member->get_ref<const std::string&>()}};
   }
   Result<std::uint64_t> number_or(const char* name, std::uint64_t otherwise) const {
     const auto member = json_.find(name);
@@ -99,9 +107,8 @@ Json json_of(const account::Account& account, const std::string& domain, const a
 /// One request's work, with what it needs at hand.
 class Command {
  public:
-  Command(account::Store& store, authority::Authority& authority, authority::Environment& environment,
-          const account::LockoutPolicy& lockout, const Request& request)
-      : store_{store}, authority_{authority}, environment_{environment}, lockout_{lockout}, request_{request} {}
+  Command(account::Store& store, authority::Authority& authority, authority::Environment& environment, const Request& request)
+      : store_{store}, authority_{authority}, environment_{environment}, lockout_{authority.lockout()}, request_{request} {}
 
   Result<Json> domain_add() {
     account::NewDomain domain;
@@ -130,13 +137,13 @@ class Command {
 
   Result<Json> account_add() {
     POSTERN_TRY(place, domain_and_name());
-    POSTERN_TRY(password, request_.text("password"));
+    POSTERN_TRY(password, request_.secret("password"));
     POSTERN_TRY(kind_name, request_.text_or_empty("kind"));
     POSTERN_TRY(groups, request_.texts("groups"));
     account::NewAccount account;
     account.domain = place.domain.id;
     account.name = place.name;
-    account.password = SecretBytes::take(password);
+    account.password = std::move(password);
     account.groups = std::move(groups);
     if (!kind_name.empty()) {
       const auto kind = account::account_kind_from_name(kind_name);
@@ -148,10 +155,9 @@ class Command {
   }
   Result<Json> account_passwd() {
     POSTERN_TRY(found, find_account());
-    POSTERN_TRY(password, request_.text("password"));
+    POSTERN_TRY(password, request_.secret("password"));
     POSTERN_TRY(must_change, request_.flag("must_change"));
-    const SecretBytes secret = SecretBytes::take(password);
-    POSTERN_CHECK(store_.set_password(found.account.id, secret, must_change ? account::MustChange::yes : account::MustChange::no,
+    POSTERN_CHECK(store_.set_password(found.account.id, password, must_change ? account::MustChange::yes : account::MustChange::no,
                                       environment_.now()));
     return show_again(found);
   }
@@ -167,9 +173,13 @@ class Command {
       POSTERN_TRY(one, find_domain(name));
       domains.push_back(std::move(one));
     }
+    if (!after.empty() && domains.size() > 1) {
+      return fail(ErrorCode::invalid_input, "after", Error::kNoOffset, "goes on within one domain: say which");
+    }
+    const std::size_t count = std::min<std::size_t>(limit, kMaxAccountsPerReply);
     Json list = Json::array();
     for (const account::Domain& domain : domains) {
-      POSTERN_TRY(accounts, store_.list_accounts(domain.id, after, std::min<std::size_t>(limit, kMaxAccountsPerReply)));
+      POSTERN_TRY(accounts, store_.list_accounts(domain.id, after, count - list.size()));
       for (const account::Account& account : accounts) {
         list.push_back(json_of(account, domain.netbios_name, lockout_, environment_.now()));
       }
@@ -225,7 +235,10 @@ class Command {
     POSTERN_TRY(events, newest ? store_.list_last_events(filter, count) : store_.list_events(filter, after, count));
     Json list = Json::array();
     std::uint64_t last = after;
+    std::size_t bytes = 0;
     for (const account::StoredEvent& event : events) {
+      bytes += event.event.json.size();
+      if (bytes > kMaxEventBytesPerReply && !list.empty()) break;  // the client asks for the rest with `after`
       list.push_back(event.event.json);  // each is a JSON text of its own: the client prints it as it was stored
       last = event.sequence;
     }
@@ -308,7 +321,7 @@ class Command {
   account::Store& store_;
   authority::Authority& authority_;
   authority::Environment& environment_;
-  const account::LockoutPolicy& lockout_;
+  const account::LockoutPolicy lockout_;  ///< as configured when the request came
   const Request& request_;
 };
 
@@ -344,13 +357,22 @@ std::string error_text(const Error& error) {
   return Json{{"error", std::move(body)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Overwrites the text of `password`, which nlohmann's parser has copied.
-void wipe_password(Json& json) {
-  const auto member = json.find("password");
-  if (member == json.end() || !member->is_string()) return;
-  auto& text = member->get_ref<std::string&>();
-  wipe(text.data(), text.size());
-}
+/// Overwrites the text of `password`, which nlohmann's parser has copied, however the request ends.
+class PasswordWiper {
+ public:
+  explicit PasswordWiper(Json& json) : json_{json} {}
+  PasswordWiper(const PasswordWiper&) = delete;
+  PasswordWiper& operator=(const PasswordWiper&) = delete;
+  ~PasswordWiper() {
+    const auto member = json_.find("password");
+    if (member == json_.end() || !member->is_string()) return;
+    auto& text = member->get_ref<std::string&>();
+    wipe(text.data(), text.size());
+  }
+
+ private:
+  Json& json_;
+};
 
 }  // namespace
 
@@ -359,14 +381,14 @@ std::string Admin::handle(std::string_view text, std::uint32_t uid) {
   if (!json.is_object()) {
     return error_text({ErrorCode::malformed, "request", Error::kNoOffset, "is no JSON object", {}});
   }
+  const PasswordWiper wiper{json};
   const Request request{json};
   const auto op = request.text("op");
   if (!op) return error_text(op.error());
   for (const Operation& operation : kOperations) {
     if (operation.name != *op) continue;
-    Command command{store_, authority_, environment_, lockout_, request};
+    Command command{store_, authority_, environment_, request};
     auto answer = (command.*operation.run)();
-    wipe_password(json);
     if (operation.changes) {
       const std::string subject = request.text(operation.name.starts_with("domain") ? "name" : "account").value_or("");
       spdlog::info("admin: uid {} {} {}: {}", uid, *op, subject, answer ? "done" : answer.error().to_line());

@@ -15,8 +15,8 @@ namespace postern::ipc {
 /// Thread-safe. `store`, `authority` and `environment` outlive it.
 class Admin {
  public:
-  Admin(account::Store& store, authority::Authority& authority, authority::Environment& environment, account::LockoutPolicy lockout)
-      : store_{store}, authority_{authority}, environment_{environment}, lockout_{lockout} {}
+  Admin(account::Store& store, authority::Authority& authority, authority::Environment& environment)
+      : store_{store}, authority_{authority}, environment_{environment} {}
 
   [[nodiscard]] std::string handle(std::string_view request, std::uint32_t uid);
 
@@ -24,7 +24,6 @@ class Admin {
   account::Store& store_;
   authority::Authority& authority_;
   authority::Environment& environment_;
-  const account::LockoutPolicy lockout_;
 };
 
 }  // namespace postern::ipc

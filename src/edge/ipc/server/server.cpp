@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -18,11 +17,14 @@
 #include <boost/asio/write.hpp>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <grp.h>
 #include <map>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,12 +52,14 @@ std::unexpected<Error> system_error(std::string_view what, const std::string& pa
   return fail(ErrorCode::io, "socket", Error::kNoOffset, std::string{what} + " " + path + ": " + std::strerror(errno));
 }
 
-/// True if a live server answers under the path.
-bool is_served(asio::io_context& io, const std::string& path) {
+/// True unless nobody can be listening under the path: only a refused connection says so. A server whose queue is full is alive.
+bool may_be_served(asio::io_context& io, const std::string& path) {
   Socket probe{io};
   error_code error;
+  probe.open(Protocol{}, error);
+  probe.non_blocking(true, error);
   probe.connect(Protocol::endpoint{path}, error);
-  return !error;
+  return error != asio::error::connection_refused && error != boost::system::errc::no_such_file_or_directory;
 }
 
 Result<Protocol::acceptor> bind_socket(asio::io_context& io, const std::string& path, std::uint32_t mode,
@@ -67,7 +71,8 @@ Result<Protocol::acceptor> bind_socket(asio::io_context& io, const std::string& 
   if (::lstat(path.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode))
       return fail(ErrorCode::conflict, "socket", Error::kNoOffset, path + " is there and is no socket");
-    if (is_served(io, path)) return fail(ErrorCode::conflict, "socket", Error::kNoOffset, path + " is served by another process");
+    if (may_be_served(io, path))
+      return fail(ErrorCode::conflict, "socket", Error::kNoOffset, path + " is served by another process");
     ::unlink(path.c_str());
   }
   Protocol::acceptor acceptor{io};
@@ -95,17 +100,43 @@ std::optional<std::uint32_t> uid_of_peer(Socket& socket) {
   return credentials.uid;
 }
 
-/// One edge's connection. Everything but `connection_`'s use in the authority happens on the server's one thread.
+/// Counts the requests that the authority has and has not answered, of all connections: its threads use the server until the last
+/// answer, so the server stays until then.
+class Unanswered {
+ public:
+  void add() {
+    const std::lock_guard lock{mutex_};
+    ++count_;
+  }
+  void remove() {
+    const std::lock_guard lock{mutex_};
+    if (--count_ == 0) none_.notify_all();
+  }
+  void wait_for_none() {
+    std::unique_lock lock{mutex_};
+    none_.wait(lock, [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_{};
+  std::condition_variable none_{};
+  std::size_t count_ = 0;
+};
+
+/// One edge's connection. Everything happens on the server's one thread, but for the work that `dispatch` hands over and `answer`,
+/// which only posts.
 class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
  public:
   EdgeConnection(Socket socket, authority::Peer peer, authority::PeerConnection id, authority::Authority& authority,
-                 asio::thread_pool& workers)
+                 asio::thread_pool& workers, Unanswered& unanswered)
       : socket_{std::move(socket)},
         peer_{std::make_shared<const authority::Peer>(std::move(peer))},
         id_{id},
         authority_{authority},
         workers_{workers},
-        room_{socket_.get_executor()} {
+        unanswered_{unanswered},
+        room_{socket_.get_executor()},
+        give_up_{socket_.get_executor()} {
     room_.expires_at(asio::steady_timer::time_point::max());
   }
 
@@ -116,16 +147,31 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     } catch (const boost::system::system_error&) {
       // The peer went away: what it asked for is dropped with its half-open handshakes.
     }
-    closed_ = true;
-    error_code ignored;
-    socket_.close(ignored);
+    // What was asked is answered, to a peer that still listens: it may have closed its own direction only, or the server stops.
+    // Only then can no worker put another handshake into the authority's table for this connection.
+    give_up_.expires_after(kDrainTime);
+    give_up_.async_wait([self](error_code error) {
+      if (!error) self->close();
+    });
+    while (outstanding_ > 0) co_await wait_for_room();
+    give_up_.cancel();
+    close();
     authority_.connection_closed(id_);
   }
 
+  /// Reads no further request.
   void shut_down() {
     error_code ignored;
     socket_.shutdown(Socket::shutdown_receive, ignored);
   }
+  /// Whatever is not answered yet.
+  void close() {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+  /// For requests from now on.
+  void set_peer(authority::Peer peer) { peer_ = std::make_shared<const authority::Peer>(std::move(peer)); }
+  [[nodiscard]] std::uint32_t uid() const { return peer_->uid; }
 
  private:
   awaitable<void> read_frames() {
@@ -144,10 +190,7 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
         spdlog::warn("peer {}: {}; connection closed", peer_->name, request.error().to_line());
         co_return;
       }
-      while (outstanding_ >= peer_->max_outstanding) {  // R31: the peer waits, nobody else does
-        error_code woken;
-        co_await room_.async_wait(asio::redirect_error(use_awaitable, woken));
-      }
+      while (outstanding_ >= peer_->max_outstanding) co_await wait_for_room();  // R31: the peer waits, nobody else does
       dispatch(std::move(*request));
     }
   }
@@ -155,13 +198,18 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
   void dispatch(ntlm::FramedRequest framed) {
     if (const auto* cancel = std::get_if<ntlm::CancelRequest>(&framed.request)) return authority_.cancel(id_, *cancel);
     ++outstanding_;
+    unanswered_.add();
     const auto self = shared_from_this();
-    auto work = [self, nonce = framed.nonce, request = std::move(framed.request)]() mutable {
-      const auto answer = [self, nonce](ntlm::Reply reply) { self->answer(nonce, reply); };
+    auto work = [self, peer = peer_, nonce = framed.nonce, request = std::move(framed.request)]() mutable {
+      // No strong reference: the authority may drop its copy later than this server lives. The connection waits for its answers.
+      const auto answer = [weak = self->weak_from_this(), &unanswered = self->unanswered_, nonce](const ntlm::Reply& reply) {
+        if (const auto connection = weak.lock()) connection->answer(nonce, reply);
+        unanswered.remove();  // last: after it the server may go
+      };
       if (auto* begin = std::get_if<ntlm::BeginRequest>(&request)) {
-        self->authority_.begin(*self->peer_, self->id_, std::move(*begin), answer);
+        self->authority_.begin(*peer, self->id_, std::move(*begin), answer);
       } else {
-        self->authority_.finish(*self->peer_, self->id_, std::get<ntlm::FinishRequest>(std::move(request)), answer);
+        self->authority_.finish(*peer, self->id_, std::get<ntlm::FinishRequest>(std::move(request)), answer);
       }
     };
     asio::post(workers_, std::move(work));
@@ -171,54 +219,57 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
   void answer(const ntlm::RequestNonce& nonce, const ntlm::Reply& reply) {
     auto frame = ntlm::encode(nonce, reply);
     if (!frame) {
+      spdlog::error("peer {}: an answer that does not fit a frame: {}", peer_->name, frame.error().to_line());
       ntlm::Verdict verdict;
       verdict.status = NtStatus::internal_error;
       verdict.why = frame.error().to_line();
       frame = ntlm::encode(nonce, ntlm::Reply{std::move(verdict)});
     }
     asio::post(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(*frame)]() mutable {
-      --self->outstanding_;
-      self->room_.cancel();
-      if (self->closed_) return;
       self->unsent_.push_back(std::move(bytes));
       if (self->unsent_.size() == 1) self->send_next();
     });
+  }
+
+  /// Until an answer has gone out. A request is outstanding until then, so that a peer that does not read cannot fill the memory.
+  awaitable<void> wait_for_room() {
+    error_code woken;
+    co_await room_.async_wait(asio::redirect_error(use_awaitable, woken));
   }
 
   void send_next() {
     asio::async_write(socket_, asio::buffer(unsent_.front()), [self = shared_from_this()](error_code error, std::size_t) {
       wipe(self->unsent_.front());  // it may carry a session key
       self->unsent_.pop_front();
-      if (error) {
-        self->unsent_.clear();
-        error_code ignored;
-        self->socket_.close(ignored);
-        return;
-      }
+      --self->outstanding_;
+      self->room_.cancel();
+      if (error) self->close();  // each further answer fails in its turn
       if (!self->unsent_.empty()) self->send_next();
     });
   }
 
   Socket socket_;
-  const std::shared_ptr<const authority::Peer> peer_;
+  std::shared_ptr<const authority::Peer> peer_;
   const authority::PeerConnection id_;
   authority::Authority& authority_;
   asio::thread_pool& workers_;
-  asio::steady_timer room_;  ///< cancelled when an answer makes room for another request
+  Unanswered& unanswered_;
+  asio::steady_timer room_;  ///< cancelled when an answer has gone out and makes room for another request
+  asio::steady_timer give_up_;
   std::size_t outstanding_ = 0;
   std::deque<Bytes> unsent_{};
-  bool closed_ = false;
 };
 
 class AsioServer final : public Server {
  public:
   AsioServer(ServerConfig config, authority::Authority& authority, AdminHandler admin)
       : config_{std::move(config)}, authority_{authority}, admin_{std::move(admin)}, workers_{config_.workers} {}
+  ~AsioServer() override { remove_sockets(); }
 
   Result<void> bind() {
     POSTERN_TRY(edges, bind_socket(io_, config_.socket_path, config_.socket_mode, config_.socket_group));
     edges_.emplace(std::move(edges));
-    POSTERN_TRY(admins, bind_socket(io_, config_.admin_socket_path, 0600, {}));
+    POSTERN_TRY(admins, bind_socket(io_, config_.admin_socket_path, admin_socket_mode(), {}));
     admins_.emplace(std::move(admins));
     return {};
   }
@@ -228,13 +279,13 @@ class AsioServer final : public Server {
     asio::co_spawn(io_, accept_admins(), asio::detached);
     io_.run();
     workers_.join();
-    ::unlink(config_.socket_path.c_str());
-    ::unlink(config_.admin_socket_path.c_str());
+    unanswered_.wait_for_none();  // what the authority still writes, it answers to this object
   }
 
   void stop() override {
     asio::post(io_, [this] {
       if (std::exchange(stopping_, true)) return;
+      remove_sockets();  // first: whoever is started next binds them anew
       error_code ignored;
       edges_->close(ignored);
       admins_->close(ignored);
@@ -243,9 +294,14 @@ class AsioServer final : public Server {
       for (const auto& [id, weak] : connections_) {
         if (const auto connection = weak.lock()) connection->shut_down();
       }
+      for (Socket* admin : admin_connections_) admin->shutdown(Socket::shutdown_receive, ignored);
       drain_.emplace(io_, kDrainTime);
       drain_->async_wait([this](error_code error) {
-        if (!error) io_.stop();
+        if (error) return;
+        for (const auto& [id, weak] : connections_) {
+          if (const auto connection = weak.lock()) connection->close();
+        }
+        io_.stop();
       });
       check_drained();
     });
@@ -255,6 +311,16 @@ class AsioServer final : public Server {
     asio::post(io_, [this, peers = std::move(peers), admin_uids = std::move(admin_uids)]() mutable {
       config_.peers = std::move(peers);
       config_.admin_uids = std::move(admin_uids);
+      if (!stopping_) ::chmod(config_.admin_socket_path.c_str(), admin_socket_mode());
+      for (const auto& [id, weak] : connections_) {
+        const auto connection = weak.lock();
+        if (!connection) continue;
+        if (const authority::Peer* peer = peer_of(connection->uid())) {
+          connection->set_peer(*peer);
+        } else {
+          connection->shut_down();
+        }
+      }
     });
   }
 
@@ -275,7 +341,7 @@ class AsioServer final : public Server {
   }
 
   void check_drained() {
-    if (stopping_ && connections_.empty() && admin_connections_ == 0 && drain_) drain_->cancel();
+    if (stopping_ && connections_.empty() && admin_connections_.empty() && drain_) drain_->cancel();
   }
 
   awaitable<void> accept_edges() {
@@ -288,8 +354,8 @@ class AsioServer final : public Server {
         continue;
       }
       const auto uid = uid_of_peer(socket);
-      const auto peer = std::ranges::find_if(config_.peers, [&uid](const authority::Peer& known) { return known.uid == uid; });
-      if (!uid || peer == config_.peers.end()) {
+      const authority::Peer* peer = uid ? peer_of(*uid) : nullptr;
+      if (peer == nullptr) {
         spdlog::warn("a process of uid {} is no configured peer; connection closed", uid.value_or(0));
         continue;
       }
@@ -305,7 +371,8 @@ class AsioServer final : public Server {
     const std::uint32_t uid = peer.uid;
     const authority::PeerConnection id = ++last_connection_;
     ++connections_by_uid_[uid];
-    const auto connection = std::make_shared<EdgeConnection>(std::move(socket), std::move(peer), id, authority_, workers_);
+    const auto connection =
+        std::make_shared<EdgeConnection>(std::move(socket), std::move(peer), id, authority_, workers_, unanswered_);
     connections_.emplace(id, connection);
     co_await connection->serve();
     connections_.erase(id);
@@ -331,12 +398,26 @@ class AsioServer final : public Server {
     }
   }
 
+  [[nodiscard]] const authority::Peer* peer_of(std::uint32_t uid) const {
+    const auto peer = std::ranges::find(config_.peers, uid, &authority::Peer::uid);
+    return peer == config_.peers.end() ? nullptr : &*peer;
+  }
+
+  /// Other users can only be let in if they can connect; who may ask is decided by their uid.
+  [[nodiscard]] mode_t admin_socket_mode() const { return config_.admin_uids.empty() ? 0600 : 0666; }
+
+  /// Once, and only those that this server has bound.
+  void remove_sockets() {
+    if (edges_ && edges_->is_open()) ::unlink(config_.socket_path.c_str());
+    if (admins_ && admins_->is_open()) ::unlink(config_.admin_socket_path.c_str());
+  }
+
   [[nodiscard]] bool is_admin(std::uint32_t uid) const {
     return uid == 0 || uid == ::getuid() || std::ranges::find(config_.admin_uids, uid) != config_.admin_uids.end();
   }
 
   awaitable<void> serve_admin(Socket socket, std::uint32_t uid) {
-    ++admin_connections_;
+    admin_connections_.insert(&socket);
     try {
       std::array<std::uint8_t, kLengthBytes> length_bytes{};
       while (!stopping_) {
@@ -345,22 +426,28 @@ class AsioServer final : public Server {
         if (length > kMaxAdminRequestBytes) break;
         std::string request(length, '\0');
         co_await asio::async_read(socket, asio::buffer(request), use_awaitable);
-        // The store may take its time: not on the thread that serves everybody.
-        co_await asio::post(workers_, use_awaitable);
-        std::string reply = admin_(request, uid);
+        // The store may take its time: not on the thread that serves everybody. (A plain post comes back to this thread before it
+        // goes on: the executor of a coroutine is the one that it was spawned on.)
+        const std::string reply = co_await asio::co_spawn(workers_, ask_admin(request, uid), use_awaitable);
         wipe(request.data(), request.size());  // it may carry a password
-        co_await asio::post(io_, use_awaitable);
-        if (reply.size() > kMaxAdminReplyBytes) break;
+        if (reply.size() > kMaxAdminReplyBytes) {
+          spdlog::error("admin: an answer of {} bytes is over the limit; connection closed", reply.size());
+          break;
+        }
         store_le(length_bytes.data(), static_cast<std::uint32_t>(reply.size()));
         const std::array<asio::const_buffer, 2> parts{asio::buffer(length_bytes), asio::buffer(reply)};
         co_await asio::async_write(socket, parts, use_awaitable);
       }
     } catch (const boost::system::system_error&) {
       // The admin's program has ended.
+    } catch (const std::exception& error) {
+      spdlog::error("admin: {}; connection closed", error.what());
     }
-    --admin_connections_;
+    admin_connections_.erase(&socket);
     check_drained();
   }
+
+  awaitable<std::string> ask_admin(std::string_view request, std::uint32_t uid) { co_return admin_(request, uid); }
 
   /// Out of descriptors, most likely: wait instead of spinning.
   awaitable<void> pause_after(error_code error) {
@@ -374,6 +461,7 @@ class AsioServer final : public Server {
   AdminHandler admin_;
   asio::io_context io_{1};
   asio::thread_pool workers_;
+  Unanswered unanswered_{};
   std::optional<Protocol::acceptor> edges_{};
   std::optional<Protocol::acceptor> admins_{};
   std::optional<asio::signal_set> signals_{};
@@ -382,7 +470,7 @@ class AsioServer final : public Server {
   std::map<authority::PeerConnection, std::weak_ptr<EdgeConnection>> connections_{};
   std::map<std::uint32_t, std::size_t> connections_by_uid_{};
   authority::PeerConnection last_connection_ = 0;
-  std::size_t admin_connections_ = 0;
+  std::set<Socket*> admin_connections_{};
   bool stopping_ = false;
 };
 

@@ -44,7 +44,7 @@ class Server {
   virtual void run() = 0;
   /// Stops accepting, answers what was asked, ends `run`. May be called from any thread.
   virtual void stop() = 0;
-  /// Takes new peers and admins, for connections from now on.
+  /// Takes new peers and admins. Connections of a peer that is none any more end; the others have its new rights and limits.
   virtual void set_peers(std::vector<authority::Peer> peers, std::vector<std::uint32_t> admin_uids) = 0;
   /// Calls `handler` on the server's thread when one of the signals comes.
   virtual void on_signal(std::vector<int> signals, std::function<void(int)> handler) = 0;

@@ -1,0 +1,121 @@
+// posternd.toml: what it says, and that what is wrong is named by file, line and key.
+#include "config.hpp"
+
+#include <gtest/gtest.h>
+#include <string>
+
+namespace postern::posternd {
+namespace {
+
+const std::string kPaths =
+    "state_directory = \"/s\"\n"
+    "key_file = \"/k\"\n"
+    "socket = \"/run/a\"\n"
+    "admin_socket = \"/run/b\"\n";
+
+TEST(DaemonConfigFile, SaysWhatItSays) {
+  const auto config = parse_config(kPaths +
+                                       "admins = [0, \"root\"]\n"
+                                       "default_domain = \"LAB\"\n"
+                                       "oem_code_page = \"latin-1\"\n"
+                                       "handshake_seconds = 60\n"
+                                       "[lockout]\n"
+                                       "threshold = 7\n"
+                                       "duration_seconds = 0\n"
+                                       "[policy]\n"
+                                       "RequireMic = \"always\"\n"
+                                       "LmCompatibilityLevel = 4\n"
+                                       "[[service]]\n"
+                                       "name = \"web\"\n"
+                                       "[service.policy]\n"
+                                       "RequireMic = \"never\"\n"
+                                       "[[service]]\n"
+                                       "name = \"mail\"\n"
+                                       "kind = \"smtp\"\n"
+                                       "[[peer]]\n"
+                                       "name = \"gateway\"\n"
+                                       "user = 1234\n"
+                                       "services = [\"web\", \"mail\"]\n"
+                                       "session_keys = true\n"
+                                       "max_outstanding = 5\n",
+                                   "x.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->server.admin_uids, (std::vector<std::uint32_t>{0, 0}));
+  EXPECT_EQ(config->authority.default_domain, "LAB");
+  EXPECT_EQ(config->authority.oem_code_page, CodePage::latin1);
+  EXPECT_EQ(config->authority.lockout.threshold, 7);
+  EXPECT_EQ(config->authority.lockout.duration.count(), 0);
+  EXPECT_EQ(config->authority.services.at(0).policy.require_mic, policy::Level::never) << "the service's own";
+  EXPECT_EQ(config->authority.services.at(1).policy.require_mic, policy::Level::always) << "the file's";
+  EXPECT_EQ(config->authority.services.at(1).policy.lm_compatibility_level.number(), 4U);
+  EXPECT_EQ(config->authority.services.at(1).kind, event::Service::smtp);
+  const authority::Peer& peer = config->server.peers.at(0);
+  EXPECT_EQ(peer.uid, 1234U);
+  EXPECT_EQ(peer.services, (std::vector<std::string>{"web", "mail"}));
+  EXPECT_EQ(peer.session_keys, authority::SessionKeys::released);
+  EXPECT_EQ(peer.max_outstanding, 5U);
+}
+
+TEST(DaemonConfigFile, TheDefaultsAreTheStrictOnes) {
+  const auto config =
+      parse_config(kPaths + "[[service]]\nname = \"web\"\n[[peer]]\nname = \"g\"\nservices = [\"web\"]\n", "x.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->authority.services.at(0).policy, policy::Policy{});
+  EXPECT_EQ(config->server.peers.at(0).session_keys, authority::SessionKeys::withheld);
+  EXPECT_EQ(config->authority.handshake_lifetime.count(), 60);
+  EXPECT_TRUE(config->server.admin_uids.empty());
+}
+
+struct Wrong {
+  std::string text;
+  std::string begins;  ///< of the message
+};
+
+TEST(DaemonConfigFile, R38_WhatIsWrongIsNamedByFileLineAndKey) {
+  const std::string web = "[[service]]\nname = \"web\"\n";  // lines 5 and 6
+  const Wrong wrongs[] = {
+      {"state_directory = \n", "x.toml:1: "},
+      {"key_file = \"/k\"\n", "x.toml:1: state_directory: is missing"},
+      {kPaths + "colour = 1\n", "x.toml:5: colour: is no key"},
+      {kPaths + "workers = 0\n", "x.toml:5: workers: must be a whole number from 1"},
+      {kPaths + "workers = \"many\"\n", "x.toml:5: workers: must be"},
+      {kPaths + "handshake_seconds = 61\n", "x.toml:5: handshake_seconds: must be a whole number from 1 to 60"},
+      {kPaths + "oem_code_page = \"cp437\"\n", "x.toml:5: oem_code_page: must be one of"},
+      {kPaths + "admins = \"root\"\n", "x.toml:5: admins: must be a list"},
+      {kPaths + "admins = [\"no-such-user-here\"]\n", "x.toml:5: admins: is no user"},
+      {kPaths + "[policy]\nRequireMic = \"sometimes\"\n", "x.toml:6: policy.RequireMic: "},
+      {kPaths + "[policy]\nRequireMick = \"never\"\n", "x.toml:6: policy.RequireMick: is no key"},
+      {kPaths + "[policy]\nLmCompatibilityLevel = 6\n", "x.toml:6: policy.LmCompatibilityLevel: "},
+      {kPaths + "[lockout]\nthreshold = -1\n", "x.toml:6: lockout.threshold: must be"},
+      {kPaths + "[lockout]\nduration = 5\n", "x.toml:6: lockout.duration: is no key"},
+      {kPaths + "lockout = 5\n", "x.toml:5: lockout: must be a table"},
+      {kPaths + "[service]\nname = \"web\"\n", "x.toml:5: service: must be written as [[service]]"},
+      {kPaths + web + "kind = \"gopher\"\n", "x.toml:7: service.kind: is no kind"},
+      {kPaths + web + web, "x.toml:8: service.name: is the name of another"},
+      {kPaths + "[[service]]\n", "x.toml:5: service.name: is missing"},
+      {kPaths + web + "[[peer]]\nname = \"g\"\nservices = [\"ftp\"]\n", "x.toml:9: peer.services: names ftp"},
+      {kPaths + web + "[[peer]]\nname = \"g\"\n", "x.toml:7: peer.services: is missing"},
+      {kPaths + web + "[[peer]]\nname = \"g\"\nservices = [\"web\"]\nuser = -1\n", "x.toml:10: peer.user: must be"},
+      {kPaths + web +
+           "[[peer]]\nname = \"g\"\nuser = 1\nservices = [\"web\"]\n[[peer]]\nname = \"h\"\nuser = 1\nservices = [\"web\"]\n",
+       "x.toml:13: peer.user: is the user of another"},
+  };
+  for (const Wrong& wrong : wrongs) {
+    const auto config = parse_config(wrong.text, "x.toml");
+    ASSERT_FALSE(config) << wrong.text;
+    EXPECT_EQ(config.error().code, ErrorCode::invalid_input);
+    EXPECT_EQ(config.error().message.substr(0, wrong.begins.size()), wrong.begins) << wrong.text;
+  }
+}
+
+TEST(DaemonConfigFile, R38_AFileThatCannotBeReadIsSaidToBeSo) {
+  for (const char* path : {"/nonexistent/posternd.toml", "/tmp"}) {
+    const auto config = load_config(path);
+    ASSERT_FALSE(config) << path;
+    EXPECT_EQ(config.error().code, ErrorCode::io) << path;
+    EXPECT_TRUE(config.error().message.starts_with(path)) << config.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace postern::posternd
