@@ -114,7 +114,11 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     try {
       co_await read_frames();
     } catch (const boost::system::system_error&) {
-      // The peer went away: what it asked for is dropped with its half-open handshakes.
+      // The peer has no more to ask, or we stop: what it asked for already is answered, for as long as it listens.
+    }
+    while (outstanding_ > 0 || !unsent_.empty()) {
+      error_code woken;
+      co_await room_.async_wait(asio::redirect_error(use_awaitable, woken));
     }
     closed_ = true;
     error_code ignored;
@@ -190,12 +194,13 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
       wipe(self->unsent_.front());  // it may carry a session key
       self->unsent_.pop_front();
       if (error) {
+        self->closed_ = true;
         self->unsent_.clear();
         error_code ignored;
         self->socket_.close(ignored);
-        return;
       }
-      if (!self->unsent_.empty()) self->send_next();
+      if (!self->unsent_.empty()) return self->send_next();
+      self->room_.cancel();
     });
   }
 
@@ -204,7 +209,7 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
   const authority::PeerConnection id_;
   authority::Authority& authority_;
   asio::thread_pool& workers_;
-  asio::steady_timer room_;  ///< cancelled when an answer makes room for another request
+  asio::steady_timer room_;  ///< cancelled when an answer makes room for another request, and when the last one has left
   std::size_t outstanding_ = 0;
   std::deque<Bytes> unsent_{};
   bool closed_ = false;
