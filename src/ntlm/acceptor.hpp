@@ -246,8 +246,8 @@ class Acceptor {
 
 /// The state after a CHALLENGE that somebody else wrote: a verifier of recorded exchanges starts here (`token verify`). Dangerous
 /// in a server: the challenge is not ours and proves nothing about freshness (R40). Either message may be missing (empty): then a
-/// MIC cannot be checked, and without the CHALLENGE the flags are those of the AUTHENTICATE. Where that server agreed to LM_KEY, the
-/// session key of NTLMv1 hangs on the LM hash, and `exported_session_key` is not the one that the two peers had.
+/// MIC cannot be checked, and without the CHALLENGE the flags are those of the AUTHENTICATE. Where that server agreed to LM_KEY,
+/// the session key of NTLMv1 hangs on the LM hash, and `exported_session_key` is not the one that the two peers had.
 [[nodiscard]] Result<AwaitingAuthenticate> danger_await_recorded(const RecordedExchange& exchange);
 
 /// Flags of a CHALLENGE that answers an offer (S3, S4): no bit among KEY_EXCH, SIGN, SEAL, 56, 128, ESS that was not offered, never

@@ -195,4 +195,6 @@ TEST(GssNtlmssp, IsNotInstalled) { GTEST_SKIP() << "built without MIT's GSSAPI (
 #endif
 
 // What the peers' own libraries keep until the process ends is not ours to free.
-extern "C" const char* __lsan_default_suppressions() { return "leak:gssntlmssp\nleak:libgssapi_krb5\nleak:libwinpr\nleak:libcrypto\n"; }
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:gssntlmssp\nleak:libgssapi_krb5\nleak:libwinpr\nleak:libcrypto\n";
+}
