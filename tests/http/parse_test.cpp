@@ -193,7 +193,7 @@ TEST(Config, R38_ErrorsNameFileLineAndKey) {
 }
 
 TEST(Config, ExampleFileIsRight) {
-  const auto config = load_config(std::string{POSTERN_SOURCE_DIR} + "/packaging/etc/gateway.toml");
+  const auto config = load_config(std::string{POSTERN_SOURCE_DIR} + "/packaging/examples/gateway-loopback.toml");
   EXPECT_TRUE(config) << config.error().message;
 }
 

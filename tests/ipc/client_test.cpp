@@ -144,12 +144,12 @@ TEST_F(IpcClient, CancelReachesTheAuthority) {
 }
 
 TEST(SocketPath, ConfigurationComesBeforeEnvironmentBeforeDefault) {
-  unsetenv("POSTERN_SOCKET");
+  unsetenv("POSTERN_AUTHORITY_SOCKET");
   EXPECT_EQ(ipc::authority_socket_path(""), ipc::kDefaultAuthoritySocket);
-  setenv("POSTERN_SOCKET", "/tmp/other.sock", 1);
+  setenv("POSTERN_AUTHORITY_SOCKET", "/tmp/other.sock", 1);
   EXPECT_EQ(ipc::authority_socket_path(""), "/tmp/other.sock");
   EXPECT_EQ(ipc::authority_socket_path("/configured"), "/configured");
-  unsetenv("POSTERN_SOCKET");
+  unsetenv("POSTERN_AUTHORITY_SOCKET");
 }
 
 }  // namespace
