@@ -12,12 +12,12 @@ ROW = re.compile(r"^\| R([0-9]+) \| (.+) \| (.+) \|$")
 
 
 def tests_in(name: str, text: str) -> set[str]:
-    """The full names of the tests in one file: Suite.Name of GoogleTest, Class.Name of the house tests, and "name" lines of tests/peers."""
+    """The full names of the tests in one file: Suite.Name of GoogleTest, Class.Name of the house and system tests, and "name" lines of tests/peers."""
     found = {f"{m[1]}.{m[2]}" for m in re.finditer(r"\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\)", text)}
     if name.endswith("_test.py"):
         suite = "House"
         for line in text.splitlines():
-            if m := re.match(r"class (House\w+)", line):
+            if m := re.match(r"class ((?:House|System)\w+)", line):
                 suite = m[1]
             elif m := re.match(r"    def test_(\w+)", line):
                 found.add(f"{suite}.{m[1]}")

@@ -19,7 +19,7 @@ def half_open_connection(port: int) -> socket.socket:
 
 
 def is_ended(connection: socket.socket) -> bool:
-    connection.settimeout(0.2)
+    connection.settimeout(0.02)
     try:
         while connection.recv(65536):  # what was left of the answer
             pass

@@ -176,9 +176,23 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
       self->outbox.clear();
       ErrorValue error;
       co_await asio::async_write(self->socket, asio::buffer(batch), redirect_error(use_awaitable, error));
-      if (error) self->socket.close(error);  // read_answers() sees the end and settles all
+      if (error) self->read_what_is_owed();
     }
     self->writing = false;
+  }
+
+  /// The authority takes no more, most likely because it stops: the answers that it has sent are read to their end, which settles
+  /// the rest.
+  void read_what_is_owed() {
+    up = false;
+    metrics.authority_connected = 0;
+    pause.expires_after(config.timeout);  // whoever asked has given up by then
+    pause.async_wait([weak = weak_from_this(), ours = connection](const ErrorValue& error) {
+      const auto self = weak.lock();
+      if (error || !self || self->up || self->connection != ours) return;
+      ErrorValue ignored;
+      self->socket.close(ignored);
+    });
   }
 
   void stop() {

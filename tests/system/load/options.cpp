@@ -62,6 +62,7 @@ Options parse_options(int argc, char** argv) {
     user,
     connections,
     half_open,
+    half_open_port,
     duration,
     expect,
     one_source,
