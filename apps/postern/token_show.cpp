@@ -123,8 +123,8 @@ class MessageWriter {
       if (const auto name = name_of(pair.id); !name.empty()) entry["name"] = name;
       if (wire::is_text(pair.id)) {
         auto utf8 = utf16le_to_utf8(pair.value, field, pair.value.empty() ? 0 : offset_of(pair.value));
-        if (!utf8 && !error) error = std::move(utf8).error();
         entry["value"] = utf8.value_or("");
+        if (!utf8 && !error) error = std::move(utf8).error();
       } else if (pair.id == wire::AvId::timestamp) {
         entry["value"] = pairs.timestamp()->to_rfc3339();
       } else {

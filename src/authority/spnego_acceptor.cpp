@@ -29,7 +29,7 @@ Result<NegTokenResp> expect_response(ByteView token) {
   if (!response->response_token) {
     return fail(ErrorCode::malformed, "NegTokenResp.responseToken", 0, "an answer without a token");
   }
-  return std::move(*response);
+  return *response;
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ Result<NegotiatedLogon::Answered> NegotiatedLogon::on_authenticate(ByteView toke
   std::optional<NegTokenResp> response;
   if (end_.spnego_) {
     POSTERN_TRY(parsed, expect_response(token));
-    response.emplace(std::move(parsed));
+    response.emplace(parsed);
     message = *response->response_token;
     if (response->mech_list_mic) end_.mech_list_mic_ = to_bytes(*response->mech_list_mic);
   }

@@ -243,6 +243,8 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
 
 AuthorityLink::AuthorityLink(asio::any_io_executor executor, AuthorityConfig config, Metrics& metrics)
     : state_{std::make_shared<State>(executor, std::move(config), metrics)} {
+  // co_spawn keeps the lambda for as long as its coroutine runs.
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines)
   asio::co_spawn(state_->strand, [state = state_]() -> awaitable<void> { co_await state->run(); }, asio::detached);
 }
 
