@@ -33,7 +33,8 @@ struct Peer {
   std::uint32_t uid = 0;
   std::vector<std::string> services{};
   SessionKeys session_keys = SessionKeys::withheld;
-  std::size_t max_half_open = 20'000;   ///< handshakes begun and not finished, of all its connections
+  std::size_t max_half_open =
+      50'000;  ///< handshakes begun and not finished, of all its connections; more than a gateway keeps (32 768)
   std::size_t max_outstanding = 4'096;  ///< requests read and not answered, of one connection
 };
 
