@@ -57,7 +57,7 @@ class HouseTidy(unittest.TestCase):
             return violations(root, [pathlib.Path(name)])
 
     def test_FindsNothingInACleanFile(self):
-        self.assertEqual(self.planted("src/ntlm/a.cpp", "int a;  // frame/work/, .home/x, constant_time_equal(a, b)\n"), [])
+        self.assertEqual(self.planted("src/ntlm/a.cpp", "int a;  // frame/" "work/, .home/x, constant_time_equal(a, b)\n"), [])
         self.assertEqual(self.planted("src/ntlm/a.cpp", "int a;\n" * LINES_MAX), [])
 
     def test_FindsALongFileAMissingNewlineATabAndTrailingBlanks(self):
