@@ -8,7 +8,8 @@ namespace postern::cli {
 
 void add_bench_command(CLI::App& app, Context& context) {
   CLI::App* bench = app.add_subcommand("bench", "Measure handshakes beside gss-ntlmssp and WinPR in one run");
-  bench->prefix_command();  // what follows is read by run_bench
+  bench->fallthrough(false);  // what follows is read by run_bench, not by the command above
+  bench->prefix_command();
   bench->set_help_flag();
   bench->footer(
       "Example:\n"
