@@ -12,8 +12,8 @@ inline constexpr std::string_view kDefaultAuthoritySocket = "/run/postern/author
 /// trusted.
 [[nodiscard]] bool runs_privileged();
 
-/// The socket to use: `configured` if not empty, else the environment's POSTERN_AUTHORITY_SOCKET (never in a privileged process, R31), else
-/// the default.
+/// The socket to use: `configured` if not empty, else the environment's POSTERN_AUTHORITY_SOCKET (never in a privileged process,
+/// R31), else the default.
 [[nodiscard]] std::string authority_socket_path(std::string_view configured);
 
 }  // namespace postern::ipc
