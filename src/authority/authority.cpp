@@ -42,6 +42,9 @@ NtStatus status_of(ErrorCode code) {
     case ErrorCode::timeout:
     case ErrorCode::io: return NtStatus::no_logon_servers;
     case ErrorCode::denied: return NtStatus::access_denied;
+    case ErrorCode::signature_wrong:  // no message of an established session comes this way
+    case ErrorCode::replayed:
+    case ErrorCode::out_of_order:
     case ErrorCode::not_found:
     case ErrorCode::conflict:
     case ErrorCode::internal: return NtStatus::internal_error;

@@ -17,6 +17,9 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::bindings_wrong: return "bindings_wrong";
     case ErrorCode::target_name_wrong: return "target_name_wrong";
     case ErrorCode::policy: return "policy";
+    case ErrorCode::signature_wrong: return "signature_wrong";
+    case ErrorCode::replayed: return "replayed";
+    case ErrorCode::out_of_order: return "out_of_order";
     case ErrorCode::no_authority: return "no_authority";
     case ErrorCode::invalid_input: return "invalid_input";
     case ErrorCode::not_found: return "not_found";

@@ -28,6 +28,10 @@ enum class ErrorCode : std::uint8_t {
   bindings_wrong,     ///< channel bindings missing where demanded, or of another channel
   target_name_wrong,  ///< the client meant another server
   policy,             ///< allowed by nothing above, refused by policy
+  // A message of an established session is refused.
+  signature_wrong,  ///< its bytes are not those that were signed
+  replayed,         ///< its sequence number was used before
+  out_of_order,     ///< a message before it is missing
   // Nobody's bytes are at fault.
   no_authority,   ///< the account's authority cannot be asked
   invalid_input,  ///< the caller's argument, or a configuration value

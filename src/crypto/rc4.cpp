@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/secret.hpp"
 
@@ -97,6 +98,14 @@ void Rc4::apply(ByteView in, MutableByteView out) noexcept {
   mix(wide.data(), i_, j_, in, out);
   std::transform(wide.begin(), wide.end(), cells_.begin(), [](std::uint32_t cell) { return static_cast<std::uint8_t>(cell); });
   wipe(wide.data(), sizeof wide);
+}
+
+void Rc4::rewind(std::size_t bytes) noexcept {
+  for (; bytes > 0; --bytes) {
+    std::swap(cells_[i_], cells_[j_]);
+    j_ = static_cast<std::uint8_t>(j_ - cells_[i_]);
+    --i_;
+  }
 }
 
 }  // namespace postern::crypto

@@ -30,6 +30,10 @@ class Rc4 {
   void apply(ByteView in, MutableByteView out) noexcept;
   void apply(MutableByteView in_out) noexcept { apply(in_out, in_out); }
 
+  /// Takes the last `bytes` of the stream back, as if they had never been used: each step of RC4 is a swap, and can be undone.
+  /// For a receiver whose message turns out to be forged; `bytes` is at most what this cipher has given since it was made.
+  void rewind(std::size_t bytes) noexcept;
+
  private:
   Rc4(const Rc4&) noexcept = default;
   void erase() noexcept;
