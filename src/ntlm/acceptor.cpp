@@ -1,6 +1,7 @@
 #include "ntlm/acceptor.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "wire/av_pairs.hpp"
@@ -32,6 +33,18 @@ constexpr NegotiateFlag kTakenIfOffered[] = {
     NegotiateFlag::key_exchange,
     NegotiateFlag::key_56,
 };
+
+/// What a server offers that speaks first: all that the library has and that is not weak.
+constexpr NegotiateFlags kDatagramOffer = NegotiateFlags{}
+                                              .with(NegotiateFlag::unicode)
+                                              .with(NegotiateFlag::sign)
+                                              .with(NegotiateFlag::seal)
+                                              .with(NegotiateFlag::always_sign)
+                                              .with(NegotiateFlag::extended_session_security)
+                                              .with(NegotiateFlag::version)
+                                              .with(NegotiateFlag::key_128)
+                                              .with(NegotiateFlag::key_exchange)
+                                              .with(NegotiateFlag::key_56);
 
 Result<Bytes> encode_text(std::string_view text, Charset charset, CodePage page, std::string_view field) {
   return charset == Charset::unicode ? utf8_to_utf16le(text, field) : utf8_to_oem(text, page, field);
@@ -94,11 +107,16 @@ std::string_view name_of(BindingState state) {
   return "mismatched";
 }
 
-NegotiateFlags choose_flags(NegotiateFlags offered, TargetType target_type) {
+NegotiateFlags choose_flags(NegotiateFlags offered, TargetType target_type, LmKeys lm_keys) {
   NegotiateFlags chosen;
   chosen = chosen.with(offered.has(NegotiateFlag::unicode) ? NegotiateFlag::unicode : NegotiateFlag::oem);
   for (const NegotiateFlag flag : kTakenIfOffered) {
     if (offered.has(flag)) chosen = chosen.with(flag);
+  }
+  if (lm_keys == LmKeys::danger_agreed && !chosen.has(NegotiateFlag::extended_session_security)) {
+    for (const NegotiateFlag flag : {NegotiateFlag::lm_key, NegotiateFlag::request_non_nt_session_key}) {
+      if (offered.has(flag)) chosen = chosen.with(flag);
+    }
   }
   // A MIC comes only from who gets target info, and many who can make one do not ask for it: it is sent unasked (S3).
   return chosen.with(NegotiateFlag::ntlm)
@@ -109,8 +127,19 @@ NegotiateFlags choose_flags(NegotiateFlags offered, TargetType target_type) {
 Result<AwaitingAuthenticate> Acceptor::on_negotiate(ByteView negotiate, const AcceptorConfig& config,
                                                     const wire::ServerChallenge& server_challenge, FileTime now) {
   POSTERN_TRY(offer, wire::NegotiateMessage::parse(negotiate));
+  return challenge(negotiate, choose_flags(offer.flags, config.target_type, config.lm_keys), config, server_challenge, now);
+}
+
+Result<AwaitingAuthenticate> Acceptor::start_datagram(const AcceptorConfig& config, const wire::ServerChallenge& server_challenge,
+                                                      FileTime now) {
+  const NegotiateFlags flags = choose_flags(kDatagramOffer, config.target_type).with(NegotiateFlag::datagram);
+  return challenge({}, flags, config, server_challenge, now);
+}
+
+Result<AwaitingAuthenticate> Acceptor::challenge(ByteView negotiate, NegotiateFlags flags, const AcceptorConfig& config,
+                                                 const wire::ServerChallenge& server_challenge, FileTime now) {
   wire::ChallengeMessage challenge;
-  challenge.flags = choose_flags(offer.flags, config.target_type);
+  challenge.flags = flags;
   challenge.server_challenge = server_challenge;
   if (challenge.flags.has(NegotiateFlag::version)) challenge.version = wire::Version{10, 0, 0, wire::Version::kNtlmRevisionCurrent};
   const std::string& target = config.target_type == TargetType::domain ? config.names.nb_domain : config.names.nb_computer;
@@ -151,6 +180,16 @@ Result<PendingVerification> AwaitingAuthenticate::on_authenticate(ByteView messa
   pending.challenge_ = std::move(challenge_);
   POSTERN_TRY(authenticate, wire::AuthenticateMessage::parse(pending.authenticate_, negotiated_));
   pending.negotiated_ = negotiated_.value_or(authenticate.flags);
+  if (pending.negotiated_.has(NegotiateFlag::datagram)) {
+    // Nobody has answered an offer yet: the client takes of ours what it wants.
+    for (const NegotiateFlag flag : kTakenIfOffered) {
+      if (!authenticate.flags.has(flag)) pending.negotiated_ = pending.negotiated_.without(flag);
+    }
+    if (!key_exchange_is_effective(pending.negotiated_, authenticate.encrypted_random_session_key)) {
+      return fail(ErrorCode::malformed, "AUTHENTICATE.EncryptedRandomSessionKey", Error::kNoOffset,
+                  "a connectionless handshake exchanges a key");
+    }
+  }
   pending.message_ = authenticate;
 
   const NegotiateFlags missing{required_.wire() & ~pending.negotiated_.wire()};
@@ -232,6 +271,7 @@ ExportedSessionKey PendingVerification::exported_session_key(const ResponseVerif
 }
 
 Result<MicProof> PendingVerification::prove_mic(const ResponseVerified& verified, std::optional<Waiver> waiver) const {
+  if (verified.standing() == Standing::danger_guest && waiver) return MicProof{MicNotRequired{*waiver}};  // there is no key for it
   switch (claims_.mic) {
     case MicState::present: {
       if (!can_check_mic()) return fail(ErrorCode::unsupported, "MIC", Error::kNoOffset, "the other two messages are needed");
@@ -264,9 +304,14 @@ Result<BindingsProof> PendingVerification::prove_bindings(std::span<const Channe
 
 Established PendingVerification::establish(ResponseVerified verified, MicProof mic, BindingsProof, TargetNameProof,
                                            LogonAllowed) && {
-  ExportedSessionKey key = exported_session_key(verified);
+  if (!verified.is_of(request_)) std::abort();
   if (std::holds_alternative<MicVerified>(mic)) claims_.mic = MicState::verified;
-  return Established{std::move(claims_), verified.version(), negotiated_, std::move(key)};
+  if (verified.standing() == Standing::danger_guest) {
+    const NegotiateFlags keyless =
+        negotiated_.without(NegotiateFlag::sign).without(NegotiateFlag::seal).without(NegotiateFlag::key_exchange);
+    return Established{std::move(claims_), verified, keyless, ExportedSessionKey{}};
+  }
+  return Established{std::move(claims_), verified, negotiated_, exported_session_key(verified)};
 }
 
 }  // namespace postern::ntlm

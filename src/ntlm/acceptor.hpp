@@ -21,6 +21,7 @@
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "ntlm/authority_protocol.hpp"
+#include "ntlm/lm.hpp"
 #include "ntlm/session_keys.hpp"
 #include "ntlm/verification.hpp"
 #include "wire/messages.hpp"
@@ -46,6 +47,7 @@ struct AcceptorConfig {
   TargetType target_type = TargetType::domain;
   wire::NegotiateFlags required{};  ///< among SIGN, SEAL, 128, ESS: a handshake that lacks one fails (R10)
   CodePage oem_code_page = CodePage::cp850;
+  LmKeys lm_keys = LmKeys::refused;
 };
 
 // ---- proof tokens ------------------------------------------------------------------------------------------------------------
@@ -146,16 +148,24 @@ class Established {
 
   [[nodiscard]] const Claims& claims() const { return claims_; }  ///< proved now
   [[nodiscard]] wire::ResponseVersion version() const { return version_; }
+  /// Of the exchange; of a guest's session without SIGN, SEAL and KEY_EXCH, because it has no key.
   [[nodiscard]] wire::NegotiateFlags negotiated() const { return negotiated_; }
+  /// `danger_anonymous` and `danger_guest`: the claims are nobody's, and nobody proved them.
+  [[nodiscard]] Standing standing() const { return standing_; }
   [[nodiscard]] const ExportedSessionKey& exported_session_key() const& { return exported_session_key_; }
 
  private:
   friend class PendingVerification;
-  Established(Claims claims, wire::ResponseVersion version, wire::NegotiateFlags negotiated, ExportedSessionKey key)
-      : claims_{std::move(claims)}, version_{version}, negotiated_{negotiated}, exported_session_key_{std::move(key)} {}
+  Established(Claims claims, const ResponseVerified& verified, wire::NegotiateFlags negotiated, ExportedSessionKey key)
+      : claims_{std::move(claims)},
+        version_{verified.version()},
+        standing_{verified.standing()},
+        negotiated_{negotiated},
+        exported_session_key_{std::move(key)} {}
 
   Claims claims_;
   wire::ResponseVersion version_;
+  Standing standing_;
   wire::NegotiateFlags negotiated_;
   ExportedSessionKey exported_session_key_;
 };
@@ -175,8 +185,10 @@ class PendingVerification {
   /// The client's hash against those that the connection accepts (R43). None given: nothing to compare with.
   [[nodiscard]] BindingState binding_state(std::span<const ChannelBindingHash> accepted) const;
 
-  /// False for a recorded exchange of which a message is missing.
-  [[nodiscard]] bool can_check_mic() const { return !negotiate_.empty() && !challenge_.empty(); }
+  /// False for a recorded exchange of which a message is missing. A connectionless one has no NEGOTIATE.
+  [[nodiscard]] bool can_check_mic() const {
+    return !challenge_.empty() && (!negotiate_.empty() || negotiated_.has(wire::NegotiateFlag::datagram));
+  }
   /// Verifies the MIC that AvFlags announces, or takes the waiver if none is announced (R20). An announced MIC that is wrong, zero
   /// or missing is `mic_wrong` whatever the waiver.
   [[nodiscard]] Result<MicProof> prove_mic(const ResponseVerified& verified, std::optional<Waiver> waiver) const;
@@ -187,6 +199,7 @@ class PendingVerification {
   /// The key both sides share, once the response is verified: for SPNEGO's mechListMIC, which must be checked before a verdict.
   [[nodiscard]] ExportedSessionKey exported_session_key(const ResponseVerified& verified) const;
 
+  /// Aborts if `verified` was made for another handshake: that is a fault of the program, and going on would let somebody in.
   [[nodiscard]] Established establish(ResponseVerified verified, MicProof mic, BindingsProof bindings, TargetNameProof target_name,
                                       LogonAllowed allowed) &&;
 
@@ -231,7 +244,9 @@ class AwaitingAuthenticate {
   Bytes negotiate_{};
   Bytes challenge_{};
   wire::ServerChallenge server_challenge_{};
-  std::optional<wire::NegotiateFlags> negotiated_{};  ///< unknown only for a recorded exchange without its CHALLENGE
+  /// Unknown for a recorded exchange without its CHALLENGE. Of a connectionless handshake it is what the server offers, and the
+  /// AUTHENTICATE says what the client took.
+  std::optional<wire::NegotiateFlags> negotiated_{};
   wire::NegotiateFlags required_{};
   CodePage oem_code_page_ = CodePage::cp850;
 };
@@ -242,6 +257,14 @@ class Acceptor {
   /// info always comes, with a timestamp. `server_challenge` is random and fresh, `now` the clock's time.
   [[nodiscard]] static Result<AwaitingAuthenticate> on_negotiate(ByteView negotiate, const AcceptorConfig& config,
                                                                  const wire::ServerChallenge& server_challenge, FileTime now);
+
+  /// A connectionless handshake: the server speaks first (MS-NLMP 1.3.1.3), and KEY_EXCH is part of it.
+  [[nodiscard]] static Result<AwaitingAuthenticate> start_datagram(const AcceptorConfig& config,
+                                                                   const wire::ServerChallenge& server_challenge, FileTime now);
+
+ private:
+  static Result<AwaitingAuthenticate> challenge(ByteView negotiate, wire::NegotiateFlags flags, const AcceptorConfig& config,
+                                                const wire::ServerChallenge& server_challenge, FileTime now);
 };
 
 /// The state after a CHALLENGE that somebody else wrote: a verifier of recorded exchanges starts here (`token verify`). Dangerous
@@ -251,7 +274,8 @@ class Acceptor {
 [[nodiscard]] Result<AwaitingAuthenticate> danger_await_recorded(const RecordedExchange& exchange);
 
 /// Flags of a CHALLENGE that answers an offer (S3, S4): no bit among KEY_EXCH, SIGN, SEAL, 56, 128, ESS that was not offered, never
-/// LM_KEY or DATAGRAM.
-[[nodiscard]] wire::NegotiateFlags choose_flags(wire::NegotiateFlags offered, TargetType target_type);
+/// DATAGRAM, and LM_KEY and REQUEST_NON_NT_SESSION_KEY only where `lm_keys` says so and ESS was not offered (MS-NLMP 2.2.2.5).
+[[nodiscard]] wire::NegotiateFlags choose_flags(wire::NegotiateFlags offered, TargetType target_type,
+                                                LmKeys lm_keys = LmKeys::refused);
 
 }  // namespace postern::ntlm

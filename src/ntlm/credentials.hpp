@@ -1,6 +1,7 @@
 // From a password to the keys that answer a challenge (MS-NLMP 3.3.1, 3.3.2). The password is forgotten here.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,11 +34,12 @@ class ResponseKeyNt {
   crypto::HmacMd5Key key_;
 };
 
-/// Who logs on, for the initiator. Move-only: it holds the hash.
+/// Who logs on, for the initiator. Move-only: it holds the hash. Without a user the logon is anonymous, and proves nothing.
 struct Credentials {
   std::string user{};    ///< UTF-8
   std::string domain{};  ///< UTF-8; empty: the server's, or the user name carries it (`user@dns`)
   NtHash nt_hash{};
+  std::optional<LmHash> danger_lm_hash{};  ///< only for the responses that need one
 };
 
 /// Splits what a person types: `DOMAIN\name` gives both, anything else (`name`, `name@dns.domain`) is all user name (S10).

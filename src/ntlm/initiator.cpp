@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "wire/av_pairs.hpp"
+#include "wire/ntlmv2_response.hpp"
 
 namespace postern::ntlm {
 namespace {
@@ -15,6 +16,9 @@ using wire::Charset;
 using wire::NegotiateFlag;
 using wire::NegotiateFlags;
 
+/// MS-NLMP 2.2.2.2 defines 48 bytes; Windows has sent more.
+constexpr std::size_t kMaxSingleHostBytes = 1024;
+
 constexpr wire::Version kVersion{10, 0, 0, wire::Version::kNtlmRevisionCurrent};
 
 /// The pairs that speak for the client: what a server, or somebody on the way, puts under these ids is not ours to repeat (R21).
@@ -22,10 +26,10 @@ constexpr bool is_the_clients(AvId id) {
   return id == AvId::flags || id == AvId::single_host || id == AvId::target_name || id == AvId::channel_bindings;
 }
 
-/// What `answer_target_info` adds at most beside the target name's text: MsvAvFlags, MsvAvChannelBindings, MsvAvTargetName,
-/// MsvAvEOL.
+/// What `answer_target_info` adds at most beside the target name's text and MsvAvSingleHost's value: MsvAvFlags,
+/// MsvAvChannelBindings, MsvAvTargetName, MsvAvSingleHost, MsvAvEOL.
 constexpr std::size_t kOwnPairsBytes =
-    4 * wire::AvPairs::kHeaderBytes + wire::AvPairs::kFlagsBytes + wire::AvPairs::kChannelBindingsBytes;
+    5 * wire::AvPairs::kHeaderBytes + wire::AvPairs::kFlagsBytes + wire::AvPairs::kChannelBindingsBytes;
 
 struct TargetInfo {
   Bytes av_pairs;
@@ -37,12 +41,17 @@ struct TargetInfo {
 Result<TargetInfo> answer_target_info(const wire::ChallengeMessage& challenge, const InitiatorConfig& config, FileTime now) {
   if (challenge.target_info.empty()) return TargetInfo{wire::AvPairsBuilder{}.finish(), now, false};
   POSTERN_TRY(offered, wire::AvPairs::parse(challenge.target_info, "CHALLENGE.TargetInfo", challenge.target_info_offset));
-  wire::AvPairsBuilder builder{challenge.target_info.size() + kOwnPairsBytes + 2 * config.target_name.size()};
+  wire::AvPairsBuilder builder{challenge.target_info.size() + kOwnPairsBytes + 2 * config.target_name.size() +
+                               config.single_host.size()};
   offered.for_each([&builder](const wire::AvPair& pair) {
     if (!is_the_clients(pair.id)) builder.add(pair.id, pair.value);
   });
   const std::optional<FileTime> server_time = offered.timestamp();
-  if (server_time) builder.add_flags(static_cast<std::uint32_t>(AvFlag::mic_present));
+  std::uint32_t flags = 0;
+  if (server_time) flags |= static_cast<std::uint32_t>(AvFlag::mic_present);
+  if (config.target_name_source == TargetNameSource::untrusted) flags |= static_cast<std::uint32_t>(AvFlag::untrusted_spn);
+  if (flags != 0) builder.add_flags(flags);
+  if (!config.single_host.empty()) builder.add(AvId::single_host, config.single_host);
   if (server_time || config.channel_bindings) {
     builder.add(AvId::channel_bindings, config.channel_bindings.value_or(ChannelBindingHash{}).bytes());
   }
@@ -65,24 +74,148 @@ NegotiateFlags agree(NegotiateFlags offered, NegotiateFlags chosen) {
   return agreed.with_if(unicode, NegotiateFlag::unicode).with_if(!unicode, NegotiateFlag::oem);
 }
 
-}  // namespace
+constexpr bool needs_lm_hash(ResponseKind kind) {
+  return kind == ResponseKind::danger_ntlm_v1_with_lm || kind == ResponseKind::danger_lm;
+}
 
-Result<AwaitingChallenge> Initiator::start(InitiatorConfig config) {
+Result<void> check(const InitiatorConfig& config) {
   if (config.target_name.size() > kMaxTargetNameBytes) {
     return fail(ErrorCode::too_large, "target_name", Error::kNoOffset, "longer than a target name may be");
+  }
+  if (config.single_host.size() > kMaxSingleHostBytes) {
+    return fail(ErrorCode::too_large, "single_host", Error::kNoOffset, "longer than it may be");
   }
   for (const auto& [text, field] : {std::pair{&config.credentials.user, "user"}, std::pair{&config.credentials.domain, "domain"},
                                     std::pair{&config.workstation, "workstation"}}) {
     if (text->size() > kMaxNameBytes)
       return fail(ErrorCode::too_large, field, Error::kNoOffset, "longer than a name may be");  // R17
   }
-  if (config.credentials.user.empty()) return fail(ErrorCode::invalid_input, "user", Error::kNoOffset, "a user name is needed");
+  const bool anonymous = config.response == ResponseKind::anonymous;
+  if (config.credentials.user.empty() && !anonymous) {
+    return fail(ErrorCode::invalid_input, "user", Error::kNoOffset, "a user name is needed");
+  }
+  if (!config.credentials.user.empty() && anonymous) {
+    return fail(ErrorCode::invalid_input, "user", Error::kNoOffset, "an anonymous logon has no user");
+  }
+  if (needs_lm_hash(config.response) && !config.credentials.danger_lm_hash) {
+    return fail(ErrorCode::invalid_input, "danger_lm_hash", Error::kNoOffset, "this response is made from an LM hash");
+  }
+  const bool offers_lm_keys =
+      config.offered.has(NegotiateFlag::lm_key) || config.offered.has(NegotiateFlag::request_non_nt_session_key);
+  if (offers_lm_keys && config.lm_keys == LmKeys::refused) {
+    return fail(ErrorCode::invalid_input, "offered", Error::kNoOffset, "LM_KEY and REQUEST_NON_NT_SESSION_KEY are dangerous");
+  }
+  return {};
+}
+
+/// The two fields of an AUTHENTICATE that answer the challenge, and the key that they prove.
+struct Responses {
+  Bytes nt{};
+  Bytes lm{};
+  KeyExchangeKey key_exchange_key{};
+};
+
+Result<Responses> ntlm_v2_responses(const Credentials& credentials, const wire::ChallengeMessage& challenge,
+                                    const TargetInfo& target_info, const ClientChallenge& client_challenge, ResponseKind kind) {
+  POSTERN_TRY(user_utf16, utf8_to_utf16le(credentials.user, "user"));
+  POSTERN_TRY(domain_utf16, utf8_to_utf16le(credentials.domain, "domain"));
+  const ResponseKeyNt key{credentials.nt_hash, user_utf16, domain_utf16};
+  Responses responses;
+  // With the server's time there is nothing that LMv2 would add: 24 zero bytes (MS-NLMP 3.1.5.1.2).
+  const bool lm_alone = kind == ResponseKind::danger_lm_v2;
+  const V1Response lm =
+      target_info.sends_mic && !lm_alone ? V1Response{} : lmv2_response(key, challenge.server_challenge, client_challenge);
+  responses.lm.assign(lm.begin(), lm.end());
+  if (lm_alone) {
+    const SessionBaseKey base = session_base_key_v2(key, std::span{lm}.first<16>());
+    responses.key_exchange_key = KeyExchangeKey{base.reveal()};
+    return responses;
+  }
+  const Bytes temp = ntlmv2_client_challenge(target_info.time, client_challenge, target_info.av_pairs);
+  const NtProofStr proof = nt_proof_str(key, challenge.server_challenge, temp);
+  responses.nt.reserve(proof.size() + temp.size());
+  responses.nt.assign(proof.begin(), proof.end());
+  responses.nt.insert(responses.nt.end(), temp.begin(), temp.end());
+  const SessionBaseKey base = session_base_key_v2(key, proof);
+  responses.key_exchange_key = KeyExchangeKey{base.reveal()};
+  return responses;
+}
+
+/// MS-NLMP 3.3.1.
+Result<Responses> ntlm_v1_responses(const Credentials& credentials, const wire::ChallengeMessage& challenge,
+                                    NegotiateFlags negotiated, const ClientChallenge& client_challenge, ResponseKind kind) {
+  const auto server_challenge = challenge.server_challenge.bytes();
+  const LmHash* lm_hash = credentials.danger_lm_hash ? &*credentials.danger_lm_hash : nullptr;
+  const SessionBaseKey base = session_base_key_v1(credentials.nt_hash);
+  Responses responses;
+  const auto assign = [](Bytes& field, const V1Response& response) { field.assign(response.begin(), response.end()); };
+  if (kind == ResponseKind::danger_ntlm_v1 && negotiated.has(NegotiateFlag::extended_session_security)) {
+    assign(responses.nt, desl(credentials.nt_hash.reveal(), ess_challenge(challenge.server_challenge, client_challenge.bytes())));
+    responses.lm = to_bytes(client_challenge.bytes());
+    responses.lm.resize(wire::kV1ResponseBytes);
+    responses.key_exchange_key = key_exchange_key_v1_ess(base, challenge.server_challenge, client_challenge.bytes());
+    return responses;
+  }
+  if (kind != ResponseKind::danger_lm) assign(responses.nt, desl(credentials.nt_hash.reveal(), server_challenge));
+  if (needs_lm_hash(kind)) {
+    assign(responses.lm, desl(lm_hash->reveal(), server_challenge));
+  } else {
+    responses.lm = responses.nt;
+  }
+  const NegotiateFlags keys = kind == ResponseKind::danger_lm && !negotiated.has(NegotiateFlag::lm_key)
+                                  ? negotiated.with(NegotiateFlag::request_non_nt_session_key)
+                                  : negotiated;
+  POSTERN_TRY(key, danger_key_exchange_key_v1(keys, base, responses.lm, lm_hash));
+  responses.key_exchange_key = std::move(key);
+  return responses;
+}
+
+Result<Responses> responses_of(const InitiatorConfig& config, const wire::ChallengeMessage& challenge, NegotiateFlags negotiated,
+                               const TargetInfo& target_info, const ClientChallenge& client_challenge) {
+  switch (config.response) {
+    case ResponseKind::anonymous: return Responses{{}, Bytes(1), {}};  // one zero byte (MS-NLMP 3.1.5.1.2)
+    case ResponseKind::ntlm_v2:
+    case ResponseKind::danger_lm_v2:
+      return ntlm_v2_responses(config.credentials, challenge, target_info, client_challenge, config.response);
+    default: return ntlm_v1_responses(config.credentials, challenge, negotiated, client_challenge, config.response);
+  }
+}
+
+/// The names of an AUTHENTICATE in its charset.
+struct Names {
+  Bytes user{};
+  Bytes domain{};
+  Bytes workstation{};
+};
+Result<Names> names_of(const InitiatorConfig& config, Charset charset) {
+  const auto encode = [&](std::string_view text, std::string_view field) {
+    return charset == Charset::unicode ? utf8_to_utf16le(text, field) : utf8_to_oem(text, config.oem_code_page, field);
+  };
+  POSTERN_TRY(user, encode(config.credentials.user, "user"));
+  POSTERN_TRY(domain, encode(config.credentials.domain, "domain"));
+  POSTERN_TRY(workstation, encode(config.workstation, "workstation"));
+  return Names{std::move(user), std::move(domain), std::move(workstation)};
+}
+
+}  // namespace
+
+Result<AwaitingChallenge> Initiator::start(InitiatorConfig config) {
+  POSTERN_CHECK(check(config));
   wire::NegotiateMessage negotiate;
   negotiate.flags = config.offered;
   if (config.offered.has(NegotiateFlag::version)) negotiate.version = kVersion;
   AwaitingChallenge next;
   POSTERN_TRY(written, negotiate.write());
   next.negotiate_ = std::move(written);
+  next.config_ = std::move(config);
+  return next;
+}
+
+Result<AwaitingChallenge> Initiator::start_datagram(InitiatorConfig config) {
+  POSTERN_CHECK(check(config));
+  AwaitingChallenge next;
+  config.offered = config.offered.with(NegotiateFlag::datagram).with(NegotiateFlag::key_exchange);
+  config.required = config.required.with(NegotiateFlag::datagram).with(NegotiateFlag::key_exchange);
   next.config_ = std::move(config);
   return next;
 }
@@ -96,58 +229,35 @@ Result<ClientEstablished> AwaitingChallenge::on_challenge(ByteView challenge_byt
                 "the server does not offer what is required: " + missing.to_hex());
   }
   POSTERN_TRY(target_info, answer_target_info(challenge, config_, now));
-
-  POSTERN_TRY(user_utf16, utf8_to_utf16le(config_.credentials.user, "user"));
-  POSTERN_TRY(domain_utf16, utf8_to_utf16le(config_.credentials.domain, "domain"));
-  POSTERN_TRY(workstation_utf16, utf8_to_utf16le(config_.workstation, "workstation"));
-  const ResponseKeyNt key{config_.credentials.nt_hash, user_utf16, domain_utf16};
-
-  const Bytes temp = ntlmv2_client_challenge(target_info.time, random.client_challenge, target_info.av_pairs);
-  const NtProofStr proof = nt_proof_str(key, challenge.server_challenge, temp);
-  Bytes nt_response;
-  nt_response.reserve(proof.size() + temp.size());
-  nt_response.assign(proof.begin(), proof.end());
-  nt_response.insert(nt_response.end(), temp.begin(), temp.end());
-  // With the server's time there is nothing that LMv2 would add: 24 zero bytes (MS-NLMP 3.1.5.1.2).
-  const V1Response lm_response =
-      target_info.sends_mic ? V1Response{} : lmv2_response(key, challenge.server_challenge, random.client_challenge);
+  POSTERN_TRY(responses, responses_of(config_, challenge, negotiated, target_info, random.client_challenge));
+  POSTERN_TRY(names, names_of(config_, charset_of(negotiated)));
 
   ClientEstablished done;
   done.negotiated_ = negotiated;
-  done.sent_mic_ = target_info.sends_mic;
-  const SessionBaseKey session_base_key = session_base_key_v2(key, proof);
-  const KeyExchangeKey key_exchange_key{session_base_key.reveal()};
+  // Only an NTLMv2 response carries the MsvAvFlags that announce a MIC.
+  done.sent_mic_ = target_info.sends_mic && config_.response == ResponseKind::ntlm_v2;
   ExportedSessionKey encrypted_random_session_key;
   wire::AuthenticateMessage message;
   if (negotiated.has(NegotiateFlag::key_exchange)) {
-    encrypted_random_session_key = exchange_key(key_exchange_key, random.random_session_key.reveal());
+    encrypted_random_session_key = exchange_key(responses.key_exchange_key, random.random_session_key.reveal());
     message.encrypted_random_session_key = encrypted_random_session_key.reveal();
     done.exported_session_key_ = std::move(random.random_session_key);
   } else {
-    done.exported_session_key_ = ExportedSessionKey{key_exchange_key.reveal()};
+    done.exported_session_key_ = ExportedSessionKey{responses.key_exchange_key.reveal()};
   }
 
-  message.user_name = user_utf16;
-  message.domain_name = domain_utf16;
-  message.workstation = workstation_utf16;
-  Bytes oem[3];  // what the three views point at then
-  if (charset_of(negotiated) == Charset::oem) {
-    POSTERN_TRY(user_oem, utf8_to_oem(config_.credentials.user, config_.oem_code_page, "user"));
-    POSTERN_TRY(domain_oem, utf8_to_oem(config_.credentials.domain, config_.oem_code_page, "domain"));
-    POSTERN_TRY(workstation_oem, utf8_to_oem(config_.workstation, config_.oem_code_page, "workstation"));
-    message.user_name = oem[0] = std::move(user_oem);
-    message.domain_name = oem[1] = std::move(domain_oem);
-    message.workstation = oem[2] = std::move(workstation_oem);
-  }
-  message.flags = negotiated;
+  message.user_name = names.user;
+  message.domain_name = names.domain;
+  message.workstation = names.workstation;
+  message.flags = negotiated.with_if(config_.response == ResponseKind::anonymous, NegotiateFlag::anonymous);
   message.charset = charset_of(negotiated);
-  message.lm_response = lm_response;
-  message.nt_response = nt_response;
+  message.lm_response = responses.lm;
+  message.nt_response = responses.nt;
   if (negotiated.has(NegotiateFlag::version)) message.version = kVersion;
-  if (target_info.sends_mic) message.mic.emplace();
+  if (done.sent_mic_) message.mic.emplace();
   POSTERN_TRY(written, message.write());
   done.authenticate_ = std::move(written);
-  if (target_info.sends_mic) {
+  if (done.sent_mic_) {
     const wire::Mic mic = compute_mic(done.exported_session_key_, negotiate_, challenge_bytes, done.authenticate_);
     std::ranges::copy(mic.bytes(), done.authenticate_.begin() + wire::AuthenticateMessage::kMicOffset);
   }

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "ntlm/authority_protocol.hpp"
 #include "ntlm/credentials.hpp"
+#include "ntlm/lm.hpp"
 #include "ntlm/responses.hpp"
 #include "ntlm/session_keys.hpp"
 #include "wire/messages.hpp"
@@ -19,6 +20,19 @@
 namespace postern::ntlm {
 
 inline constexpr std::size_t kMaxTargetNameBytes = 1024;  ///< of the SPN, UTF-8
+
+/// What answers a CHALLENGE. Everything but NTLMv2 can be searched for the password in hours, or proves nothing.
+enum class ResponseKind : std::uint8_t {
+  ntlm_v2,
+  anonymous,               ///< nobody logs on: no user, no key (MS-NLMP 3.2.5.1.2)
+  danger_lm_v2,            ///< the LMv2 response alone
+  danger_ntlm_v1,          ///< with extended session security where that is negotiated; the LM field repeats the response else
+  danger_ntlm_v1_with_lm,  ///< both responses; without extended session security only
+  danger_lm,               ///< the LM response alone
+};
+
+/// Who named the target: a name that came from elsewhere than the caller is marked so (MsvAvFlags 0x4).
+enum class TargetNameSource : std::uint8_t { trusted, untrusted };
 
 struct InitiatorConfig {
   Credentials credentials{};
@@ -28,6 +42,10 @@ struct InitiatorConfig {
   wire::NegotiateFlags offered = kDefaultOffer;
   wire::NegotiateFlags required{};  ///< a CHALLENGE without one of these fails (R10)
   CodePage oem_code_page = CodePage::cp850;
+  TargetNameSource target_name_source = TargetNameSource::trusted;
+  Bytes single_host{};  ///< MsvAvSingleHost (Single_Host_Data, MS-NLMP 2.2.2.2); empty: none is sent
+  ResponseKind response = ResponseKind::ntlm_v2;
+  LmKeys lm_keys = LmKeys::refused;  ///< whether LM_KEY and REQUEST_NON_NT_SESSION_KEY may stand in `offered`
 
   /// 56, KEY_EXCH, 128, VERSION, TARGET_INFO, ESS, ALWAYS_SIGN, NTLM, SIGN, REQUEST_TARGET, OEM, UNICODE.
   static constexpr wire::NegotiateFlags kDefaultOffer{0xe288'8217};
@@ -66,9 +84,10 @@ class AwaitingChallenge {
   AwaitingChallenge(AwaitingChallenge&&) noexcept = default;
   AwaitingChallenge& operator=(AwaitingChallenge&&) noexcept = default;
 
+  /// Empty in a connectionless handshake.
   [[nodiscard]] ByteView negotiate_message() const { return negotiate_; }
 
-  /// Answers the CHALLENGE with NTLMv2. `now` is used where the server sent no time. Errors: the malformed family; `policy` if a
+  /// Answers the CHALLENGE. `now` is used where the server sent no time. Errors: the malformed family; `policy` if a
   /// required flag was not chosen.
   [[nodiscard]] Result<ClientEstablished> on_challenge(ByteView challenge, InitiatorRandom random, FileTime now) &&;
 
@@ -82,7 +101,12 @@ class AwaitingChallenge {
 
 class Initiator {
  public:
+  /// Errors: `invalid_input` (no user and not anonymous, an offer that `lm_keys` does not allow, a response without its LM hash),
+  /// `too_large` (R17).
   [[nodiscard]] static Result<AwaitingChallenge> start(InitiatorConfig config);
+  /// A connectionless handshake: no NEGOTIATE goes out, the server speaks first (MS-NLMP 1.3.1.3). DATAGRAM and KEY_EXCH are added
+  /// to `offered`.
+  [[nodiscard]] static Result<AwaitingChallenge> start_datagram(InitiatorConfig config);
 };
 
 }  // namespace postern::ntlm

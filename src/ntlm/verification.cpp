@@ -1,6 +1,9 @@
 #include "ntlm/verification.hpp"
 
+#include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 
 #include "ntlm/credentials.hpp"
 #include "ntlm/responses.hpp"
@@ -32,61 +35,140 @@ std::unexpected<Error> wrong_lm_size() {
   return fail(ErrorCode::malformed, "AUTHENTICATE.LmChallengeResponse", Error::kNoOffset, "not of 24 bytes");
 }
 
-KeyExchangeKey as_key_exchange_key(const SessionBaseKey& key) { return KeyExchangeKey{key.reveal()}; }
-
 }  // namespace
 
-Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash, VersionSet allowed) {
-  const auto permitted = [&](ResponseVersion version) { return allowed.has(version); };
-  // Asked beside the comparison and not before it, so that every refusal does the same work (R37).
-  const auto proves = [&nt_hash](ByteView expected, ByteView sent) {
-    const bool equal = constant_time_equal(expected, sent);
-    return !is_no_password(nt_hash) && equal;
-  };
-  switch (request.version) {
-    case ResponseVersion::ntlm_v2: {
-      if (!permitted(ResponseVersion::ntlm_v2)) break;
-      if (request.nt_response.size() < kMinNtlmv2Bytes) {
-        return fail(ErrorCode::malformed, "AUTHENTICATE.NtChallengeResponse", Error::kNoOffset, "too short for NTLMv2");
-      }
-      const ResponseKeyNt key{nt_hash, request.user_utf16, request.domain_utf16};
-      const ByteView temp = request.nt_response.subspan(wire::kNtProofBytes);
-      const NtProofStr proof = nt_proof_str(key, request.server_challenge, temp);
-      if (!proves(proof, request.nt_response.first(wire::kNtProofBytes))) return wrong_password();
-      return ResponseVerified{ResponseVersion::ntlm_v2, as_key_exchange_key(session_base_key_v2(key, proof))};
+ResponseVerified::ResponseVerified(const VerificationRequest& request, ResponseVersion version, KeyExchangeKey key,
+                                   Standing standing)
+    : version_{version}, standing_{standing}, fingerprint_{fingerprint_of(request)}, key_exchange_key_{std::move(key)} {}
+
+ResponseVerified::Fingerprint ResponseVerified::fingerprint_of(const VerificationRequest& request) {
+  Fingerprint fingerprint{};
+  const auto challenge = request.server_challenge.bytes();
+  std::ranges::copy(challenge, fingerprint.begin());
+  const ByteView response = request.nt_response.empty() ? request.lm_response : request.nt_response;
+  std::ranges::copy(response.first(std::min(response.size(), fingerprint.size() - challenge.size())),
+                    fingerprint.begin() + challenge.size());
+  return fingerprint;
+}
+
+bool ResponseVerified::is_of(const VerificationRequest& request) const { return fingerprint_ == fingerprint_of(request); }
+
+/// The comparison itself. `lm_hash` is null wherever none is at hand.
+class Verifier {
+ public:
+  Verifier(const VerificationRequest& request, const NtHash& nt_hash, const LmHash* lm_hash, VersionSet allowed)
+      : request_{request}, nt_hash_{nt_hash}, lm_hash_{lm_hash}, allowed_{allowed} {}
+
+  Result<ResponseVerified> verify() const {
+    switch (request_.version) {
+      case ResponseVersion::ntlm_v2: return allowed_.has(ResponseVersion::ntlm_v2) ? ntlm_v2() : not_allowed();
+      case ResponseVersion::ntlm_v1: return allowed_.has(ResponseVersion::ntlm_v1) ? ntlm_v1() : not_allowed();
+      case ResponseVersion::ntlm_v1_ess: return allowed_.has(ResponseVersion::ntlm_v1_ess) ? ntlm_v1_ess() : not_allowed();
+      case ResponseVersion::lm:
+      case ResponseVersion::lm_v2: return lm_or_lm_v2();
+      case ResponseVersion::anonymous: return fail(ErrorCode::wrong_password, "an anonymous logon proves no password");
     }
-    case ResponseVersion::ntlm_v1: {
-      if (!permitted(ResponseVersion::ntlm_v1)) break;
-      const V1Response response = desl(nt_hash.reveal(), request.server_challenge.bytes());
-      if (!proves(response, request.nt_response)) return wrong_password();
-      return ResponseVerified{ResponseVersion::ntlm_v1, as_key_exchange_key(session_base_key_v1(nt_hash))};
-    }
-    case ResponseVersion::ntlm_v1_ess: {
-      if (!permitted(ResponseVersion::ntlm_v1_ess)) break;
-      if (request.lm_response.size() != wire::kV1ResponseBytes) return wrong_lm_size();
-      const auto client_challenge = request.lm_response.first<ClientChallenge::kSize>();
-      const V1Response response = desl(nt_hash.reveal(), ess_challenge(request.server_challenge, client_challenge));
-      if (!proves(response, request.nt_response)) return wrong_password();
-      return ResponseVerified{ResponseVersion::ntlm_v1_ess,
-                              key_exchange_key_v1_ess(session_base_key_v1(nt_hash), request.server_challenge, client_challenge)};
-    }
-    case ResponseVersion::lm:
-    case ResponseVersion::lm_v2: {
-      if (!permitted(ResponseVersion::lm_v2)) break;
-      if (request.lm_response.size() != wire::kV1ResponseBytes) return wrong_lm_size();
-      const ResponseKeyNt key{nt_hash, request.user_utf16, request.domain_utf16};
-      const ClientChallenge client_challenge{request.lm_response.last<ClientChallenge::kSize>()};
-      const V1Response response = lmv2_response(key, request.server_challenge, client_challenge);
-      if (!proves(response, request.lm_response)) return wrong_password();
-      return ResponseVerified{ResponseVersion::lm_v2,
-                              as_key_exchange_key(session_base_key_v2(key, std::span{response}.first<16>()))};
-    }
-    case ResponseVersion::anonymous: {
-      return fail(ErrorCode::wrong_password, "an anonymous logon proves no password");
-    }
+    return not_allowed();
   }
-  return fail(ErrorCode::policy, "AUTHENTICATE.NtChallengeResponse", Error::kNoOffset,
-              "a response of kind " + std::string{wire::name_of(request.version)} + " is not accepted here");
+
+  static ResponseVerified unproved(const VerificationRequest& request, Standing standing) {
+    return ResponseVerified{request, request.version, KeyExchangeKey{}, standing};
+  }
+
+ private:
+  std::unexpected<Error> not_allowed() const {
+    return fail(ErrorCode::policy, "AUTHENTICATE.NtChallengeResponse", Error::kNoOffset,
+                "a response of kind " + std::string{wire::name_of(request_.version)} + " is not accepted here");
+  }
+  /// Asked beside the comparison and not before it, so that every refusal does the same work (R37).
+  bool proves(ByteView expected, ByteView sent) const {
+    const bool equal = constant_time_equal(expected, sent);
+    return !is_no_password(nt_hash_) && equal;
+  }
+  ResponseVerified verified(ResponseVersion version, KeyExchangeKey key) const {
+    return ResponseVerified{request_, version, std::move(key), Standing::proved};
+  }
+  ResponseVerified verified(ResponseVersion version, const SessionBaseKey& key) const {
+    return verified(version, KeyExchangeKey{key.reveal()});
+  }
+
+  Result<ResponseVerified> ntlm_v2() const {
+    if (request_.nt_response.size() < kMinNtlmv2Bytes) {
+      return fail(ErrorCode::malformed, "AUTHENTICATE.NtChallengeResponse", Error::kNoOffset, "too short for NTLMv2");
+    }
+    const ResponseKeyNt key{nt_hash_, request_.user_utf16, request_.domain_utf16};
+    const ByteView temp = request_.nt_response.subspan(wire::kNtProofBytes);
+    const NtProofStr proof = nt_proof_str(key, request_.server_challenge, temp);
+    if (!proves(proof, request_.nt_response.first(wire::kNtProofBytes))) return wrong_password();
+    return verified(ResponseVersion::ntlm_v2, session_base_key_v2(key, proof));
+  }
+
+  Result<ResponseVerified> ntlm_v1() const {
+    const V1Response response = desl(nt_hash_.reveal(), request_.server_challenge.bytes());
+    if (!proves(response, request_.nt_response)) return wrong_password();
+    POSTERN_TRY(key,
+                danger_key_exchange_key_v1(request_.negotiated, session_base_key_v1(nt_hash_), request_.lm_response, lm_hash_));
+    return verified(ResponseVersion::ntlm_v1, std::move(key));
+  }
+
+  Result<ResponseVerified> ntlm_v1_ess() const {
+    if (request_.lm_response.size() != wire::kV1ResponseBytes) return wrong_lm_size();
+    const auto client_challenge = request_.lm_response.first<ClientChallenge::kSize>();
+    const V1Response response = desl(nt_hash_.reveal(), ess_challenge(request_.server_challenge, client_challenge));
+    if (!proves(response, request_.nt_response)) return wrong_password();
+    return verified(ResponseVersion::ntlm_v1_ess,
+                    key_exchange_key_v1_ess(session_base_key_v1(nt_hash_), request_.server_challenge, client_challenge));
+  }
+
+  /// 24 bytes in the LM field alone are one or the other: which, shows only where one is equal.
+  Result<ResponseVerified> lm_or_lm_v2() const {
+    const bool may_be_lm = lm_hash_ != nullptr && allowed_.has(ResponseVersion::lm);
+    const bool may_be_lm_v2 = allowed_.has(ResponseVersion::lm_v2);
+    if (!may_be_lm && !may_be_lm_v2) return not_allowed();
+    if (request_.lm_response.size() != wire::kV1ResponseBytes) return wrong_lm_size();
+    if (may_be_lm_v2) {
+      const ResponseKeyNt key{nt_hash_, request_.user_utf16, request_.domain_utf16};
+      const ClientChallenge client_challenge{request_.lm_response.last<ClientChallenge::kSize>()};
+      const V1Response response = lmv2_response(key, request_.server_challenge, client_challenge);
+      if (proves(response, request_.lm_response)) {
+        return verified(ResponseVersion::lm_v2, session_base_key_v2(key, std::span{response}.first<16>()));
+      }
+    }
+    if (may_be_lm && proves(desl(lm_hash_->reveal(), request_.server_challenge.bytes()), request_.lm_response)) {
+      // No NT response went out, so the key is made from what did (MS-NLMP 3.4.5.1).
+      const wire::NegotiateFlags flags = request_.negotiated.has(wire::NegotiateFlag::lm_key)
+                                             ? request_.negotiated
+                                             : request_.negotiated.with(wire::NegotiateFlag::request_non_nt_session_key);
+      POSTERN_TRY(key, danger_key_exchange_key_v1(flags, session_base_key_v1(nt_hash_), request_.lm_response, lm_hash_));
+      return verified(ResponseVersion::lm, std::move(key));
+    }
+    return wrong_password();
+  }
+
+  const VerificationRequest& request_;
+  const NtHash& nt_hash_;
+  const LmHash* lm_hash_;
+  VersionSet allowed_;
+};
+
+Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash, VersionSet allowed) {
+  return Verifier{request, nt_hash, nullptr, allowed}.verify();
+}
+
+Result<ResponseVerified> danger_verify_response_with_lm(const VerificationRequest& request, const NtHash& nt_hash,
+                                                        const LmHash& lm_hash, VersionSet allowed) {
+  return Verifier{request, nt_hash, &lm_hash, allowed}.verify();
+}
+
+Result<ResponseVerified> danger_accept_anonymous(const VerificationRequest& request) {
+  if (request.version != ResponseVersion::anonymous) {
+    return fail(ErrorCode::malformed, "AUTHENTICATE.NtChallengeResponse", Error::kNoOffset, "not an anonymous logon");
+  }
+  return Verifier::unproved(request, Standing::danger_anonymous);
+}
+
+ResponseVerified danger_accept_guest(const VerificationRequest& request) {
+  return Verifier::unproved(request, Standing::danger_guest);
 }
 
 }  // namespace postern::ntlm

@@ -1,6 +1,7 @@
 // The comparison: does a response prove the key? (MS-NLMP 3.3.1, 3.3.2, server side.)
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -8,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/keys.hpp"
 #include "base/result.hpp"
+#include "ntlm/lm.hpp"
 #include "ntlm/session_keys.hpp"
 #include "wire/messages.hpp"
 #include "wire/ntlmv2_response.hpp"
@@ -45,8 +47,11 @@ struct VerificationRequest {
   ByteView lm_response{};
 };
 
-/// Proof that a response was compared with what the key yields and was equal. Made by `verify_response` alone, so that no path to a
-/// logon can leave the comparison out (R7).
+/// What a logon that was let in without a proof is; the two are dangerous, and nothing but the calls named so makes one.
+enum class Standing : std::uint8_t { proved, danger_anonymous, danger_guest };
+
+/// Proof that a response was compared with what the key yields and was equal. Made by `verify_response` and its dangerous
+/// neighbours alone, so that no path to a logon can leave the comparison out (R7).
 class ResponseVerified {
  public:
   ResponseVerified(ResponseVerified&&) noexcept = default;
@@ -54,21 +59,42 @@ class ResponseVerified {
 
   /// What the response turned out to be: `lm` by shape can be `lm_v2`.
   [[nodiscard]] wire::ResponseVersion version() const { return version_; }
+  [[nodiscard]] Standing standing() const { return standing_; }
   [[nodiscard]] const KeyExchangeKey& key_exchange_key() const& { return key_exchange_key_; }
+  /// True if this token was made for that very request: a proof cannot be carried over to another handshake.
+  [[nodiscard]] bool is_of(const VerificationRequest& request) const;
 
  private:
-  ResponseVerified(wire::ResponseVersion version, KeyExchangeKey key) : version_{version}, key_exchange_key_{std::move(key)} {}
-  friend Result<ResponseVerified> verify_response(const VerificationRequest&, const NtHash&, VersionSet);
+  ResponseVerified(const VerificationRequest& request, wire::ResponseVersion version, KeyExchangeKey key, Standing standing);
+  friend class Verifier;
+
+  using Fingerprint = std::array<std::uint8_t, 32>;  // the challenge and the start of the response
+  static Fingerprint fingerprint_of(const VerificationRequest& request);
 
   wire::ResponseVersion version_;
+  Standing standing_;
+  Fingerprint fingerprint_;
   KeyExchangeKey key_exchange_key_;
 };
 
 /// Recomputes the response with `nt_hash` and compares in constant time. Errors: `wrong_password`; `policy` if the response is of a
 /// kind outside `allowed` (nothing is compared then, R12); `malformed` for a shape that proves nothing (R7).
 /// The hash of the empty password, and a zero hash, refuse everything (R8).
-/// An LM response of the oldest kind cannot be verified: no LM hash is stored.
+/// An LM response of the oldest kind cannot be verified: no LM hash is stored. For the same reason the key of a session with LM_KEY
+/// or REQUEST_NON_NT_SESSION_KEY is not the one that its peers have; our acceptor agrees to neither by itself.
 [[nodiscard]] Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash,
                                                        VersionSet allowed);
+
+/// The same with an LM hash at hand, for recorded exchanges and peers of the last century: LM responses are compared as well
+/// (`allowed` must have `lm`), and LM_KEY and REQUEST_NON_NT_SESSION_KEY give their session keys.
+[[nodiscard]] Result<ResponseVerified> danger_verify_response_with_lm(const VerificationRequest& request, const NtHash& nt_hash,
+                                                                      const LmHash& lm_hash, VersionSet allowed);
+
+/// Lets an anonymous logon in: nobody proved anything, and the session key is known to everybody (MS-NLMP 3.2.5.1.2). `malformed`
+/// if the request is not anonymous.
+[[nodiscard]] Result<ResponseVerified> danger_accept_anonymous(const VerificationRequest& request);
+
+/// Lets somebody in whose response proves nothing, as a guest. The session has no key, so it neither signs nor seals.
+[[nodiscard]] ResponseVerified danger_accept_guest(const VerificationRequest& request);
 
 }  // namespace postern::ntlm

@@ -161,10 +161,13 @@ struct Demands {
   std::optional<Waiver> mic_waiver = kMicWaiver;
   std::vector<ChannelBindingHash> bindings{};
   std::optional<Waiver> bindings_waiver = kBindingsWaiver;
+  const LmHash* lm_hash = nullptr;
 };
 
 inline Result<Established> finish(PendingVerification pending, const NtHash& hash, const Demands& demands = {}) {
-  POSTERN_TRY(verified, verify_response(pending.request(), hash, demands.versions));
+  POSTERN_TRY(verified, demands.lm_hash == nullptr
+                            ? verify_response(pending.request(), hash, demands.versions)
+                            : danger_verify_response_with_lm(pending.request(), hash, *demands.lm_hash, demands.versions));
   POSTERN_TRY(mic, pending.prove_mic(verified, demands.mic_waiver));
   POSTERN_TRY(bindings, pending.prove_bindings(demands.bindings, demands.bindings_waiver));
   return std::move(pending).establish(std::move(verified), std::move(mic), std::move(bindings),
