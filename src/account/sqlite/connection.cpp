@@ -38,10 +38,11 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Ac
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   // FULL: a COMMIT that returned is on the disk (R32). secure_delete: what was removed is gone from the file, not only from the
-  // tables.
+  // tables. A checkpoint costs several commits' time, and whoever logs on then waits for it: rarely, so.
   POSTERN_CHECK(
       connection->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                          "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY"));
+                          "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+                          "PRAGMA wal_autocheckpoint = 4000"));
   if (access == Access::read) POSTERN_CHECK(connection->execute("PRAGMA query_only = ON"));
   return connection;
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
@@ -55,10 +56,10 @@ struct Pending {
   std::optional<Result<AuthorityLink::Answer>> answer{};
 };
 
-/// Wakes the asker on its own strand.
+/// Wakes the asker on its own strand, at once where that is free: another thread takes longer to wake than the rest takes.
 void settle(const std::shared_ptr<Pending>& pending, Result<AuthorityLink::Answer> answer) {
   auto held = std::make_shared<Result<AuthorityLink::Answer>>(std::move(answer));
-  asio::post(pending->timer.get_executor(), [pending, held] {
+  asio::dispatch(pending->timer.get_executor(), [pending, held] {
     pending->answer.emplace(std::move(*held));
     pending->timer.cancel();
   });
@@ -164,21 +165,23 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
     outbox.push_back(std::move(frame));
     if (!writing) {
       writing = true;
-      asio::co_spawn(strand, write_outbox(shared_from_this()), asio::detached);
+      write_outbox();
     }
   }
 
-  static awaitable<void> write_outbox(std::shared_ptr<State> self) {
-    while (self->up && !self->outbox.empty()) {
-      // Everything that waits goes out in one call: under load many requests share it.
-      Bytes batch;
-      for (const Bytes& frame : self->outbox) batch.insert(batch.end(), frame.begin(), frame.end());
-      self->outbox.clear();
-      ErrorValue error;
-      co_await asio::async_write(self->socket, asio::buffer(batch), redirect_error(use_awaitable, error));
-      if (error) self->read_what_is_owed();
+  void write_outbox() {
+    if (!up || outbox.empty()) {
+      writing = false;
+      return;
     }
-    self->writing = false;
+    // Everything that waits goes out in one call: under load many requests share it.
+    batch.clear();
+    for (const Bytes& frame : outbox) batch.insert(batch.end(), frame.begin(), frame.end());
+    outbox.clear();
+    asio::async_write(socket, asio::buffer(batch), [self = shared_from_this()](const ErrorValue& error, std::size_t) {
+      if (error) self->read_what_is_owed();
+      self->write_outbox();
+    });
   }
 
   /// The authority takes no more, most likely because it stops: the answers that it has sent are read to their end, which settles
@@ -209,6 +212,7 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
   asio::steady_timer pause;
   std::map<NonceKey, std::shared_ptr<Pending>> waiting{};
   std::deque<Bytes> outbox{};
+  Bytes batch{};  ///< what is being written
   std::uint64_t connection = 0;
   std::atomic<bool> up{false};
   bool writing = false;
@@ -224,11 +228,12 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
     auto pending = std::make_shared<Pending>(executor);
     pending->timer.expires_after(self->config.timeout);
     const NonceKey key = key_of(nonce);
-    asio::post(self->strand, [self, key, pending, wanted, bytes = std::move(*frame)]() mutable {
+    asio::dispatch(self->strand, [self, key, pending, wanted, bytes = std::move(*frame)]() mutable {
       self->submit(key, std::move(bytes), pending, wanted);
     });
     ErrorValue ignored;
-    co_await pending->timer.async_wait(redirect_error(use_awaitable, ignored));
+    // Refused at once: nobody is left to end a wait.
+    if (!pending->answer) co_await pending->timer.async_wait(redirect_error(use_awaitable, ignored));
     const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started);
     self->metrics.authority_microseconds += static_cast<std::uint64_t>(waited.count());
     if (!pending->answer) {

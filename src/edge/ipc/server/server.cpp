@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
@@ -123,8 +124,8 @@ class Unanswered {
   std::size_t count_ = 0;
 };
 
-/// One edge's connection. Everything happens on the server's one thread, but for the work that `dispatch` hands over and `answer`,
-/// which only posts.
+/// One edge's connection. Everything happens on the server's one thread, but for the comparison that `dispatch` hands over and
+/// `answer`, which comes back to that thread.
 class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
  public:
   EdgeConnection(Socket socket, authority::Peer peer, authority::PeerConnection id, authority::Authority& authority,
@@ -199,23 +200,23 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     if (const auto* cancel = std::get_if<ntlm::CancelRequest>(&framed.request)) return authority_.cancel(id_, *cancel);
     ++outstanding_;
     unanswered_.add();
-    const auto self = shared_from_this();
-    auto work = [self, peer = peer_, nonce = framed.nonce, request = std::move(framed.request)]() mutable {
-      // No strong reference: the authority may drop its copy later than this server lives. The connection waits for its answers.
-      const auto answer = [weak = self->weak_from_this(), &unanswered = self->unanswered_, nonce](const ntlm::Reply& reply) {
-        if (const auto connection = weak.lock()) connection->answer(nonce, reply);
-        unanswered.remove();  // last: after it the server may go
-      };
-      if (auto* begin = std::get_if<ntlm::BeginRequest>(&request)) {
-        self->authority_.begin(*peer, self->id_, std::move(*begin), answer);
-      } else {
-        self->authority_.finish(*peer, self->id_, std::get<ntlm::FinishRequest>(std::move(request)), answer);
-      }
+    // No strong reference: the authority may drop its copy later than this server lives. The connection waits for its answers.
+    auto answer = [weak = weak_from_this(), &unanswered = unanswered_, nonce = framed.nonce](const ntlm::Reply& reply) {
+      if (const auto connection = weak.lock()) connection->answer(nonce, reply);
+      unanswered.remove();  // last: after it the server may go
+    };
+    // A challenge is minted in memory and in microseconds: less than waking another thread would take.
+    if (auto* begin = std::get_if<ntlm::BeginRequest>(&framed.request)) {
+      return authority_.begin(*peer_, id_, std::move(*begin), answer);
+    }
+    auto work = [self = shared_from_this(), peer = peer_, answer = std::move(answer),
+                 request = std::move(framed.request)]() mutable {
+      self->authority_.finish(*peer, self->id_, std::get<ntlm::FinishRequest>(std::move(request)), answer);
     };
     asio::post(workers_, std::move(work));
   }
 
-  /// Called on a worker's or the writer's thread.
+  /// Called on any thread: the server's, a worker's or the writer's.
   void answer(const ntlm::RequestNonce& nonce, const ntlm::Reply& reply) {
     auto frame = ntlm::encode(nonce, reply);
     if (!frame) {
@@ -225,7 +226,7 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
       verdict.why = frame.error().to_line();
       frame = ntlm::encode(nonce, ntlm::Reply{std::move(verdict)});
     }
-    asio::post(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(*frame)]() mutable {
+    asio::dispatch(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(*frame)]() mutable {
       self->unsent_.push_back(std::move(bytes));
       if (self->unsent_.size() == 1) self->send_next();
     });
