@@ -1,2 +1,3 @@
 postern_fuzz(ipc_reply LINKS postern_ntlm)
 postern_fuzz(http_head LINKS postern_edge_http)
+postern_fuzz(ipc_admin LINKS postern_edge_ipc_server postern_account_sqlite)

@@ -2,7 +2,9 @@
 #include "authority/backoff.hpp"
 
 #include <atomic>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "authority_fixture.hpp"
 
@@ -117,6 +119,28 @@ TEST(Backoff, TheTableIsBoundedAndForgetsWhoWasUnseenForLongest) {
   EXPECT_EQ(backoff.size(), 10U);
   EXPECT_EQ(backoff.ask("first", kStart), Backoff::Answer::refuse);
   EXPECT_EQ(backoff.ask("second", kStart), Backoff::Answer::compare);
+}
+
+TEST(Backoff, ClientsOfManyThreadsAtOnceAreEachCounted) {
+  constexpr int kThreads = 4;
+  constexpr int kClients = 500;
+  Backoff backoff{BackoffLimits{}};
+  std::atomic<int> refused{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&backoff, &refused, thread] {
+        for (int i = 0; i < kClients; ++i) {
+          const std::string who = std::to_string(thread) + " " + std::to_string(i);
+          for (int mistake = 0; mistake < 3; ++mistake) backoff.failed(who, kStart);
+          if (backoff.ask(who, kStart) == Backoff::Answer::refuse) ++refused;
+          if (i % 2 == 0) backoff.succeeded(who);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(refused, kThreads * kClients);
+  EXPECT_EQ(backoff.size(), std::size_t{kThreads} * kClients / 2);
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 
 postern() { "$BIN/postern" "$@"; }
 
-# start_postern: sets GATEWAY_HTTP and GATEWAY_HTTPS; on failure status 1 and WHY.
+# start_postern FOLDER LOCKOUT-THRESHOLD USER...: starts both in a folder of their own, with these accounts; sets GATEWAY_HTTP and
+# GATEWAY_HTTPS; on failure status 1 and WHY.
 start_postern() {
-  local user http https
-  BIN=$BUILD/bin HOUSE_DIR=$SCRATCH/house
+  local user http https threshold=$2
+  BIN=$BUILD/bin HOUSE_DIR=$SCRATCH/$1; shift 2
+  unset GATEWAY_HTTP GATEWAY_HTTPS
   for user in posternd postern-gateway postern; do
     if [ ! -x "$BIN/$user" ]; then WHY="$BIN/$user is not built"; return 1; fi
   done
@@ -16,16 +18,14 @@ start_postern() {
   cp "$SCRATCH/tls.crt" "$HOUSE_DIR/tls/gateway.crt"
   cp "$SCRATCH/tls.key" "$HOUSE_DIR/tls/gateway.key"
   free_ports 2; http=${PORTS[0]} https=${PORTS[1]}
-  # Each client sends wrong passwords for the same account here, so the lockout is kept out of the way; it has tests of its own.
-  write_posternd_config '[lockout]' 'threshold = 0'
+  write_posternd_config '[lockout]' "threshold = $threshold"
   write_gateway_config "$http" "$https"
   start_daemon posternd "$HOUSE_DIR/posternd.toml" || { WHY="posternd did not start"; return 1; }
   export POSTERN_SOCKET=$HOUSE_DIR/run/admin.sock
   postern domain add "$DOMAIN" --dns lab.test || { WHY="postern domain add failed"; return 1; }
-  for user in "$USER_RIGHT" "$USER_DISABLED"; do
+  for user in "$@"; do
     printf '%s\n' "$PASSWORD_RIGHT" | postern account add "$DOMAIN\\$user" --password-stdin || { WHY="postern account add failed"; return 1; }
   done
-  postern account disable "$DOMAIN\\$USER_DISABLED" || { WHY="postern account disable failed"; return 1; }
   start_daemon postern-gateway "$HOUSE_DIR/gateway.toml" || { WHY="postern-gateway did not start"; return 1; }
   GATEWAY_HTTP=http://localhost:$http/ GATEWAY_HTTPS=https://localhost:$https/
 }
@@ -34,7 +34,8 @@ stop_postern() {
   if [ -z "${HOUSE_DIR:-}" ]; then return; fi
   stop_daemon postern-gateway
   stop_daemon posternd
-  cp "$HOUSE_DIR"/log/*.log "$SCRATCH/logs/" 2>/dev/null
+  mkdir -p "$SCRATCH/logs/${HOUSE_DIR##*/}"
+  cp "$HOUSE_DIR"/log/*.log "$SCRATCH/logs/${HOUSE_DIR##*/}/" 2>/dev/null
 }
 
 # event_mark: remembers how many events there are, so that the next expect_event reads only what came after.

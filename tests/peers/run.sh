@@ -9,6 +9,7 @@ set -uo pipefail
 . "$POSTERN_ROOT/tests/peers/clients.sh"
 . "$POSTERN_ROOT/tests/peers/acceptors.sh"
 . "$POSTERN_ROOT/tests/peers/postern.sh"
+. "$POSTERN_ROOT/tests/peers/lockout.sh"
 
 ONLY='' COUNTS='' CONTROL=no
 while [ $# -gt 0 ]; do
@@ -78,8 +79,12 @@ if [ $CONTROL = yes ]; then
   for url in "$ACCEPTOR_HTTP" "$ACCEPTOR_HTTPS"; do logons "curl --negotiate at Apache, ${url%%:*}" client_curl_negotiate "$url"; done
 else
   section "clients through postern-gateway"
-  start_postern || { failed "posternd and postern-gateway start" "$WHY"; }
-  if [ -n "${GATEWAY_HTTP:-}" ]; then client_matrix "$GATEWAY_HTTP" "$GATEWAY_HTTPS"; fi
+  # Each client sends wrong passwords for the same account here, so the lockout is kept out of the way; it has its own lines below.
+  if start_postern house 0 "$USER_RIGHT" "$USER_DISABLED" && postern account disable "$DOMAIN\\$USER_DISABLED"; then client_matrix "$GATEWAY_HTTP" "$GATEWAY_HTTPS"
+  else failed "posternd and postern-gateway start" "${WHY:-postern account disable failed}"; fi
+  stop_postern
+  section "the lockout's counter and a client that repeats a wrong password by itself"
+  lockout_lines
   section "postern logon at acceptors that are not ours"
   our_client_matrix
 fi

@@ -1,0 +1,1 @@
+postern_fuzz(key_file LINKS postern_account)
