@@ -93,6 +93,15 @@ class BlockHash {
   /// The state before padding; meaningful to a caller that gave whole blocks only.
   [[nodiscard]] const HashState& state() const noexcept { return state_; }
 
+  /// How many bytes wait for the rest of their block: 0 to 63.
+  [[nodiscard]] std::size_t buffered_bytes() const noexcept { return total_bytes_ % kHashBlockBytes; }
+  /// For kernels that mix blocks in by themselves: goes on from `state`, which is state() and `bytes` more. No bytes were waiting,
+  /// and `bytes` is a multiple of 64.
+  void resume(const HashState& state, std::uint64_t bytes) noexcept {
+    state_ = state;
+    total_bytes_ += bytes;
+  }
+
   [[nodiscard]] static Digest digest(ByteView message) noexcept {
     BlockHash hash;
     hash.update(message);

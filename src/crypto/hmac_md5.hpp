@@ -52,6 +52,9 @@ class HmacMd5 {
   /// The MAC of all that was given. Ends the message: nothing may be called on the object afterwards.
   [[nodiscard]] Digest finish() noexcept;
 
+  /// The hash of the message under way, for kernels that mix blocks in by themselves.
+  [[nodiscard]] Md5& message_hash() noexcept { return inner_; }
+
  private:
   Md5 inner_;
   HashState outer_;

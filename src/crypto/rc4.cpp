@@ -1,23 +1,22 @@
 #include "crypto/rc4.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "base/secret.hpp"
+#include "crypto/rc4_wide.hpp"
 
 namespace postern::crypto {
 namespace {
 
-/// From this size on the cells are widened to words for the time of the call: a third less time for each byte on common processors
-/// (a byte written and read again at once is slow), while a cipher that waits keeps its 258 bytes.
+/// From this size on the cells are widened to words for the time of the call (WideRc4); widening and narrowing costs as much as
+/// some hundred bytes of stream.
 constexpr std::size_t kWideCellsFromBytes = 512;
 
-/// The cipher itself, over cells of either width. `i` and `j` are read and left where the stream goes on.
-template <typename Cell>
-void mix(Cell* cells, std::uint8_t& i_kept, std::uint8_t& j_kept, ByteView in, MutableByteView out) noexcept {
+/// The cipher over the cells as they are kept. `i` and `j` are read and left where the stream goes on.
+void mix(std::uint8_t* cells, std::uint8_t& i_kept, std::uint8_t& j_kept, ByteView in, MutableByteView out) noexcept {
   std::size_t i = i_kept;
   std::size_t j = j_kept;
   const auto next = [&]() __attribute__((always_inline)) {
@@ -25,8 +24,8 @@ void mix(Cell* cells, std::uint8_t& i_kept, std::uint8_t& j_kept, ByteView in, M
     const std::size_t a = cells[i];
     j = (j + a) & 0xff;
     const std::size_t b = cells[j];
-    cells[i] = static_cast<Cell>(b);
-    cells[j] = static_cast<Cell>(a);
+    cells[i] = static_cast<std::uint8_t>(b);
+    cells[j] = static_cast<std::uint8_t>(a);
     return static_cast<std::uint64_t>(cells[(a + b) & 0xff]);
   };
   std::size_t at = 0;
@@ -87,17 +86,12 @@ void Rc4::erase() noexcept {
 }
 
 void Rc4::apply(ByteView in, MutableByteView out) noexcept {
-  // Live cells are a permutation, so no two are equal; those of a moved-from cipher are all zero.
-  if (in.size() != out.size() || cells_[0] == cells_[1]) std::abort();
+  if (!may_apply(in, out)) std::abort();
   if (in.size() < kWideCellsFromBytes) {
     mix(cells_.data(), i_, j_, in, out);
-    return;
+  } else {
+    detail::WideRc4{*this}.apply(in.data(), out.data(), in.size());
   }
-  std::array<std::uint32_t, 256> wide;
-  std::copy(cells_.begin(), cells_.end(), wide.begin());
-  mix(wide.data(), i_, j_, in, out);
-  std::transform(wide.begin(), wide.end(), cells_.begin(), [](std::uint32_t cell) { return static_cast<std::uint8_t>(cell); });
-  wipe(wide.data(), sizeof wide);
 }
 
 void Rc4::rewind(std::size_t bytes) noexcept {

@@ -9,6 +9,10 @@
 
 namespace postern::crypto {
 
+namespace detail {
+class WideRc4;
+}
+
 /// A key stream under way. Moves, never copies (two users of one stream would give the exclusive-or of their texts away), wipes
 /// itself. The cells are bytes, so the whole state lies in five cache lines. The cipher indexes them by secret values: that is what
 /// RC4 is, and it is a named exception to constant-time indexing. Misuse (a key of no or over 256 bytes, texts of unequal size, a
@@ -34,7 +38,14 @@ class Rc4 {
   /// For a receiver whose message turns out to be forged; `bytes` is at most what this cipher has given since it was made.
   void rewind(std::size_t bytes) noexcept;
 
+  /// Whether apply() would not abort.
+  [[nodiscard]] bool may_apply(ByteView in, MutableByteView out) const noexcept {
+    // Live cells are a permutation, so no two are equal; those of a moved-from cipher are all zero.
+    return in.size() == out.size() && cells_[0] != cells_[1];
+  }
+
  private:
+  friend class detail::WideRc4;
   Rc4(const Rc4&) noexcept = default;
   void erase() noexcept;
 
