@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace postern::crypto {
-namespace {
-
-constexpr std::uint8_t kInnerPad = 0x36;
-constexpr std::uint8_t kOuterPad = 0x5c;
-
-}  // namespace
 
 HmacMd5Key::HmacMd5Key(ByteView key) noexcept : inner_{kInitialHashState}, outer_{kInitialHashState} {
   std::array<std::uint8_t, kHashBlockBytes> block{};
@@ -19,9 +13,9 @@ HmacMd5Key::HmacMd5Key(ByteView key) noexcept : inner_{kInitialHashState}, outer
   } else {
     std::copy(key.begin(), key.end(), block.begin());
   }
-  for (auto& byte : block) byte ^= kInnerPad;
+  for (auto& byte : block) byte ^= kHmacInnerPad;
   md5_compress(inner_, block);
-  for (auto& byte : block) byte ^= kInnerPad ^ kOuterPad;
+  for (auto& byte : block) byte ^= kHmacInnerPad ^ kHmacOuterPad;
   md5_compress(outer_, block);
   wipe(block);
 }

@@ -8,6 +8,14 @@
 
 namespace postern::crypto {
 
+/// What the key is combined with for the inner and the outer hash (RFC 2104, section 2).
+inline constexpr std::uint8_t kHmacInnerPad = 0x36;
+inline constexpr std::uint8_t kHmacOuterPad = 0x5c;
+
+namespace detail {
+class Md5LanesKeys;
+}
+
 /// A key of HMAC-MD5, kept as the two MD5 states behind K xor ipad and K xor opad (RFC 2104, section 4), which saves two of the
 /// four blocks of a short message. The key itself is not kept. Moves, never copies, wipes itself; a moved-from key is no key: do
 /// not use it.
@@ -31,6 +39,7 @@ class HmacMd5Key {
   const HashState& outer() const&& = delete;
 
  private:
+  friend class detail::Md5LanesKeys;
   HmacMd5Key(const HashState& inner, const HashState& outer) noexcept : inner_{inner}, outer_{outer} {}
 
   HashState inner_;

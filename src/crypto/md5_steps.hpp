@@ -32,9 +32,10 @@ consteval std::size_t md5_word_of(std::size_t step) {
   }
 }
 
-/// One step. `Word` is std::uint32_t or a vector of them (each element its own message).
+/// One step. `Word` is std::uint32_t or a vector of them (each element its own message). `sine` is kMd5Sine, or a pointer to it for
+/// who would rather have it read from memory than built of instructions.
 template <std::size_t Step, typename Word>
-[[gnu::always_inline]] inline void md5_step(Word (&v)[4], const Word (&words)[16]) noexcept {
+[[gnu::always_inline]] inline void md5_step(Word (&v)[4], const Word (&words)[16], const std::uint32_t* sine = kMd5Sine) noexcept {
   constexpr std::size_t round = Step / 16;
   constexpr std::size_t a = (64 - Step) % 4;  // the roles of the four words move on by one each step
   constexpr int left = kMd5Rotate[round][Step % 4];
@@ -42,7 +43,7 @@ template <std::size_t Step, typename Word>
   const Word c = v[(a + 2) % 4];
   const Word d = v[(a + 3) % 4];
   // b is what the step before has just made, so all that can be added without it is added first.
-  Word sum = v[a] + words[md5_word_of(Step)] + kMd5Sine[Step];
+  Word sum = v[a] + words[md5_word_of(Step)] + sine[Step];
   if constexpr (round == 0) {
     sum += d ^ (b & (c ^ d));  // F: b chooses c or d
   } else if constexpr (round == 1) {

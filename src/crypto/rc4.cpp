@@ -13,7 +13,7 @@ namespace {
 
 /// From this size on the cells are widened to words for the time of the call (WideRc4); widening and narrowing costs as much as
 /// some hundred bytes of stream.
-constexpr std::size_t kWideCellsFromBytes = 512;
+constexpr std::size_t kWideCellsFromBytes = 256;
 
 /// The cipher over the cells as they are kept. `i` and `j` are read and left where the stream goes on.
 void mix(std::uint8_t* cells, std::uint8_t& i_kept, std::uint8_t& j_kept, ByteView in, MutableByteView out) noexcept {
