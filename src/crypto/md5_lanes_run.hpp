@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <type_traits>
 
 #include "base/secret.hpp"
 #include "crypto/md5_lanes.hpp"
@@ -64,10 +65,11 @@ struct Md5Lane {
       text = text.subspan(ready * kHashBlockBytes);
       return;
     }
+    zero_block(buffer.data());
     std::size_t used = 0;
     while (used < kHashBlockBytes && !text.empty()) {
       const std::size_t taken = std::min(text.size(), kHashBlockBytes - used);
-      std::memcpy(buffer.data() + used, text.data(), taken);
+      copy_short(buffer.data() + used, text.data(), taken);
       used += taken;
       text = text.subspan(taken);
       skip_empty_parts();
@@ -81,6 +83,7 @@ struct Md5Lane {
 
   /// The hash around the inner one: its digest and padding, one block.
   void begin_outer(const HashState& inner) noexcept {
+    zero_block(buffer.data());
     for (std::size_t k = 0; k < inner.size(); ++k) store_word(buffer.data() + 4 * k, inner[k]);
     bytes = kHashBlockBytes + kHashBytes;
     blocks = buffer.data();
@@ -96,12 +99,16 @@ struct Md5Lane {
       task.parts = task.parts.subspan(1);
     }
   }
+  /// The end of the message behind `used` bytes of a block that is zero from there on.
   void pad(std::size_t used) noexcept {
     constexpr std::size_t kLengthBytes = 8;
-    buffer[used++] = 0x80;
-    ready = used > kHashBlockBytes - kLengthBytes ? 2 : 1;
+    buffer[used] = 0x80;
+    ready = 1;
+    if (used >= kHashBlockBytes - kLengthBytes) {
+      zero_block(buffer.data() + kHashBlockBytes);
+      ready = 2;
+    }
     const std::size_t length_at = ready * kHashBlockBytes - kLengthBytes;
-    std::memset(buffer.data() + used, 0, length_at - used);
     store_word(buffer.data() + length_at, static_cast<std::uint32_t>(bytes * 8));
     store_word(buffer.data() + length_at + 4, static_cast<std::uint32_t>(bytes * 8 >> 32));
     stage = Stage::padded;
@@ -184,7 +191,8 @@ class Md5Lanes {
     Md5Lane& lane = lanes_[n];
     const Md5Lane& moving = lanes_[last];
     const std::ptrdiff_t offset = moving.buffered ? moving.blocks - moving.buffer.data() : 0;
-    lane = moving;
+    static_assert(std::is_trivially_copyable_v<Md5Lane>);
+    copy_short(reinterpret_cast<std::uint8_t*>(&lane), reinterpret_cast<const std::uint8_t*>(&moving), sizeof lane);
     if (lane.buffered) lane.blocks = lane.buffer.data() + offset;
     for (auto& word : states_) word[n] = word[last];
   }

@@ -11,7 +11,8 @@ namespace postern::crypto {
 
 namespace detail {
 class WideRc4;
-}
+class Rc4Four;
+}  // namespace detail
 
 /// A key stream under way. Moves, never copies (two users of one stream would give the exclusive-or of their texts away), wipes
 /// itself. The cells are bytes, so the whole state lies in five cache lines. The cipher indexes them by secret values: that is what
@@ -46,10 +47,16 @@ class Rc4 {
 
  private:
   friend class detail::WideRc4;
+  friend class detail::Rc4Four;
+
+  using Cells = std::array<std::uint8_t, 256>;
+  struct Unscheduled {};
+  explicit Rc4(Unscheduled) noexcept {}  // who calls this fills the cells
+  static void fill_in_order(Cells& cells) noexcept;
   Rc4(const Rc4&) noexcept = default;
   void erase() noexcept;
 
-  std::array<std::uint8_t, 256> cells_;
+  Cells cells_;
   std::uint8_t i_ = 0;
   std::uint8_t j_ = 0;
 };

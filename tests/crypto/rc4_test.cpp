@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "base/secret.hpp"
+#include "crypto/rc4_many.hpp"
 #include "crypto/reference.hpp"
 
 namespace postern::crypto {
@@ -73,7 +75,7 @@ TEST(Rc4, AgreesWithNettleAtEveryKeyLength) {
 TEST(Rc4, GoesOnWhereItStoppedWhereverTheTextIsCut) {
   reference::RandomBytes random{12};
   const Bytes key = random(16);
-  for (const std::size_t size : {7U, 8U, 9U, 64U, 131U, 300U, 511U, 512U, 513U, 1100U}) {
+  for (const std::size_t size : {7U, 8U, 9U, 64U, 131U, 300U, 255U, 256U, 257U, 1100U}) {
     const Bytes text = random(size);
     const Bytes whole = reference::nettle_rc4(key, text);
     for (std::size_t cut = 0; cut <= size; ++cut) {
@@ -114,6 +116,56 @@ TEST(Rc4, R27_MoveTakesTheStreamAndDestructorWipesIt) {
   EXPECT_FALSE(constant_time_is_zero(storage));
   cipher->~Rc4();
   EXPECT_TRUE(constant_time_is_zero(storage));
+}
+
+TEST(Rc4Many, AgreesWithOneByOneForEachNumberOfJobsAndAnyMixOfKeyLengths) {
+  reference::RandomBytes random{13};
+  for (std::size_t count = 0; count <= 13; ++count) {
+    for (std::size_t odd_one = 0; odd_one <= count; ++odd_one) {  // equal to count: all keys have 16 bytes
+      std::vector<Bytes> keys;
+      std::vector<Bytes> texts;
+      std::vector<Bytes> outs;
+      for (std::size_t k = 0; k < count; ++k) {
+        keys.push_back(random(k == odd_one ? 5 : 16));
+        texts.push_back(random(k % 3 == 2 ? 300 : 16));
+        outs.emplace_back(texts.back().size());
+      }
+      std::vector<Rc4Job> jobs;
+      for (std::size_t k = 0; k < count; ++k) jobs.push_back({keys[k], texts[k], outs[k]});
+      rc4_many(jobs);
+      for (std::size_t k = 0; k < count; ++k) {
+        ASSERT_EQ(outs[k], reference::nettle_rc4(keys[k], texts[k])) << "job " << k << " of " << count;
+        ASSERT_EQ(outs[k], reference::openssl_encrypt(k == odd_one ? "RC4-40" : "RC4", keys[k], texts[k]));
+      }
+    }
+  }
+}
+
+TEST(Rc4Many, WorksInPlaceAtEveryLengthTo300) {
+  reference::RandomBytes random{14};
+  std::vector<Bytes> keys;
+  std::vector<Bytes> texts;
+  for (std::size_t size = 0; size <= 300; ++size) {
+    keys.push_back(random(16));
+    texts.push_back(random(size));
+  }
+  std::vector<Bytes> outs = texts;
+  std::vector<Rc4Job> jobs;
+  for (std::size_t k = 0; k < keys.size(); ++k) jobs.push_back({keys[k], outs[k], outs[k]});
+  rc4_many(jobs);
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    Rc4{keys[k]}.apply(texts[k]);
+    ASSERT_EQ(outs[k], texts[k]) << k;
+  }
+}
+
+TEST(Rc4ManyDeath, KeyOfNoBytesAndTextsOfUnequalSizeAbort) {
+  Bytes text(16);
+  const Bytes key(16, 1);
+  EXPECT_DEATH(rc4_many(std::array{Rc4Job{{}, text, text}}), "");
+  const Rc4Job unequal{key, ByteView{text}.first(15), text};
+  EXPECT_DEATH(rc4_many(std::array{unequal}), "");
+  EXPECT_DEATH(rc4_many(std::array{unequal, unequal, unequal, unequal}), "");
 }
 
 TEST(Rc4Death, MovedFromCipherAbortsInsteadOfSendingClearText) {
