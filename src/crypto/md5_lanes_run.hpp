@@ -6,7 +6,6 @@
 #include <array>
 #include <cstring>
 #include <span>
-#include <type_traits>
 
 #include "base/secret.hpp"
 #include "crypto/md5_lanes.hpp"
@@ -42,9 +41,8 @@ struct Md5Lane {
   std::uint64_t bytes = 0;  // of the whole message, as far as it has been seen
   const std::uint8_t* blocks = nullptr;
   std::size_t ready = 0;  // so many blocks lie at `blocks`
-  bool buffered = false;  // `blocks` is in `buffer`
   enum class Stage { message, padded, outer } stage = Stage::message;
-  std::array<std::uint8_t, 2 * kHashBlockBytes> buffer;  // only what was written is read
+  std::uint8_t* buffer = nullptr;  // two blocks
 
   void begin(const Md5LaneTask& next) noexcept {
     task = next;
@@ -59,35 +57,32 @@ struct Md5Lane {
     skip_empty_parts();
     if (text.size() >= kHashBlockBytes) {
       blocks = text.data();
-      buffered = false;
       ready = text.size() / kHashBlockBytes;
       bytes += ready * kHashBlockBytes;
       text = text.subspan(ready * kHashBlockBytes);
       return;
     }
-    zero_block(buffer.data());
+    zero_block(buffer);
     std::size_t used = 0;
     while (used < kHashBlockBytes && !text.empty()) {
       const std::size_t taken = std::min(text.size(), kHashBlockBytes - used);
-      copy_short(buffer.data() + used, text.data(), taken);
+      copy_short(buffer + used, text.data(), taken);
       used += taken;
       text = text.subspan(taken);
       skip_empty_parts();
     }
     bytes += used;
-    blocks = buffer.data();
-    buffered = true;
+    blocks = buffer;
     ready = 1;
     if (used < kHashBlockBytes) pad(used);
   }
 
   /// The hash around the inner one: its digest and padding, one block.
   void begin_outer(const HashState& inner) noexcept {
-    zero_block(buffer.data());
-    for (std::size_t k = 0; k < inner.size(); ++k) store_word(buffer.data() + 4 * k, inner[k]);
+    zero_block(buffer);
+    for (std::size_t k = 0; k < inner.size(); ++k) store_word(buffer + 4 * k, inner[k]);
     bytes = kHashBlockBytes + kHashBytes;
-    blocks = buffer.data();
-    buffered = true;
+    blocks = buffer;
     pad(kHashBytes);
     stage = Stage::outer;
   }
@@ -105,12 +100,12 @@ struct Md5Lane {
     buffer[used] = 0x80;
     ready = 1;
     if (used >= kHashBlockBytes - kLengthBytes) {
-      zero_block(buffer.data() + kHashBlockBytes);
+      zero_block(buffer + kHashBlockBytes);
       ready = 2;
     }
     const std::size_t length_at = ready * kHashBlockBytes - kLengthBytes;
-    store_word(buffer.data() + length_at, static_cast<std::uint32_t>(bytes * 8));
-    store_word(buffer.data() + length_at + 4, static_cast<std::uint32_t>(bytes * 8 >> 32));
+    store_word(buffer + length_at, static_cast<std::uint32_t>(bytes * 8));
+    store_word(buffer + length_at + 4, static_cast<std::uint32_t>(bytes * 8 >> 32));
     stage = Stage::padded;
   }
 };
@@ -123,11 +118,12 @@ class Md5Lanes {
   Md5Lanes& operator=(const Md5Lanes&) = delete;
   ~Md5Lanes() {
     wipe(states_, sizeof states_);
-    for (Md5Lane& lane : lanes_) wipe(lane.buffer);
+    wipe(buffers_, sizeof buffers_);
   }
 
   template <typename Job>
   void run(std::span<Job> jobs) noexcept {
+    for (std::size_t n = 0; n < kMd5Lanes; ++n) lanes_[n].buffer = buffers_[n];
     std::size_t next = 0;
     for (; active_ < kMd5Lanes && next < jobs.size(); ++active_, ++next) begin(active_, task_of(jobs[next]));
     while (active_ != 0) {
@@ -188,12 +184,7 @@ class Md5Lanes {
   void close(std::size_t n) noexcept {
     const std::size_t last = --active_;
     if (n == last) return;
-    Md5Lane& lane = lanes_[n];
-    const Md5Lane& moving = lanes_[last];
-    const std::ptrdiff_t offset = moving.buffered ? moving.blocks - moving.buffer.data() : 0;
-    static_assert(std::is_trivially_copyable_v<Md5Lane>);
-    copy_short(reinterpret_cast<std::uint8_t*>(&lane), reinterpret_cast<const std::uint8_t*>(&moving), sizeof lane);
-    if (lane.buffered) lane.blocks = lane.buffer.data() + offset;
+    lanes_[n] = lanes_[last];  // and its buffer with it
     for (auto& word : states_) word[n] = word[last];
   }
 
@@ -205,6 +196,7 @@ class Md5Lanes {
   std::size_t active_ = 0;
   alignas(64) Md5LaneStates states_{};
   std::array<Md5Lane, kMd5Lanes> lanes_;
+  std::uint8_t buffers_[kMd5Lanes][2 * kHashBlockBytes];  // only what was written is read
 };
 
 }  // namespace postern::crypto::detail
