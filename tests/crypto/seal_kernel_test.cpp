@@ -101,6 +101,23 @@ TEST(SealKernel, AgreesWithItsPlainTwinAtAnyAddress) {
   }
 }
 
+TEST(SealKernel, RewindTakesBackWhatWasDecryptedInOnePass) {
+  const HmacMd5Key key{as_bytes("Jefe")};
+  for (const std::size_t size : {kSealKernelFromBytes, std::size_t{1001}, std::size_t{5000}}) {
+    Rc4 cipher{as_bytes("sealing key")};
+    Rc4 before = cipher.duplicate();
+    HmacMd5 mac{key};
+    Bytes forged(size, 0x77);
+    decrypt_and_mac(mac, cipher, forged, forged);
+    cipher.rewind(size);
+    Bytes next(32);
+    Bytes expected(32);
+    cipher.apply(next);
+    before.apply(expected);
+    EXPECT_EQ(next, expected) << size;
+  }
+}
+
 TEST(SealKernel, TextInPiecesIsSealedAndUnsealedAsTheWhole) {
   const Bytes text = reference::RandomBytes{24}(4000);
   const auto in_pieces = [&]<std::size_t Cut>(std::integral_constant<std::size_t, Cut>) {
