@@ -9,7 +9,7 @@
 namespace postern::crypto {
 
 /// From this size on the two are interleaved; below, the start and the end of a run cost more than it gains.
-inline constexpr std::size_t kSealKernelFromBytes = 256;
+inline constexpr std::size_t kSealKernelFromBytes = 320;
 
 /// Sealing: what `mac.update(in)` and then `cipher.apply(in, out)` do. The MAC may be at any place of its message and goes on
 /// afterwards, and so does the cipher: a text in many pieces is many calls. `in` and `out` have the same size and are either apart
