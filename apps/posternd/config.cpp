@@ -12,6 +12,9 @@
 namespace postern::posternd {
 namespace {
 
+/// As long as the write-ahead log grows between two checkpoints.
+constexpr std::uint64_t kReservedLogBytes = 16 * 1024 * 1024;
+
 using config::Section;
 
 constexpr std::int64_t kMaxSeconds = 10LL * 366 * 86'400;
@@ -120,6 +123,7 @@ void read_peer(Section section, authority::Config& config) {
 void read_all(Section& root, DaemonConfig& config) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   config.server.workers = cores;
+  config.store.reserved_log_bytes = kReservedLogBytes;
   root.text("state_directory", config.store.directory);
   root.text("key_file", config.store.key_file);
   root.text("socket", config.server.socket_path);

@@ -9,6 +9,7 @@
 #include "base/reader.hpp"
 #include "crypto/crc32.hpp"
 #include "crypto/md5.hpp"
+#include "crypto/seal_kernel.hpp"
 
 namespace postern::ntlm {
 namespace {
@@ -68,13 +69,15 @@ class SessionSecurity::Mac {
   }
   /// Seals what `in` holds into `out` and takes it in.
   void update_and_seal(crypto::Rc4& stream, ByteView in, MutableByteView out) {
-    update(in);
+    if (hmac_) return crypto::mac_and_encrypt(*hmac_, stream, in, out);
+    crc_.update(in);
     stream.apply(in, out);
   }
   /// Unseals what `in` holds into `out` and takes that in.
   void unseal_and_update(crypto::Rc4& stream, ByteView in, MutableByteView out) {
+    if (hmac_) return crypto::decrypt_and_mac(*hmac_, stream, in, out);
     stream.apply(in, out);
-    update(out);
+    crc_.update(out);
   }
 
   [[nodiscard]] crypto::Digest hmac() { return hmac_->finish(); }

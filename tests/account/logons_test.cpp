@@ -32,6 +32,19 @@ std::vector<std::string> ids_of(const Result<std::vector<StoredEvent>>& events) 
 using Ids = std::vector<std::string>;
 using Outcomes = std::vector<CounterOutcome>;
 
+TEST_F(StoreTest, CommitsOverwriteAReservedLogAndAreThereAfterwards) {
+  const auto log_bytes = [this] { return std::filesystem::file_size(database().string() + "-wal"); };
+  constexpr std::uint64_t kReserved = 1024 * 1024;
+  config_.reserved_log_bytes = kReserved;
+  reopen();
+  EXPECT_EQ(log_bytes(), kReserved);
+  commit(*store_, {{.event = event_of("1")}});
+  commit(*store_, {{.event = event_of("2")}});
+  EXPECT_EQ(log_bytes(), kReserved);
+  reopen();
+  EXPECT_EQ(ids_of(store_->list_events({}, 0, 10)), (Ids{"1", "2"}));
+}
+
 TEST_F(StoreTest, CommitsEventsAndCountersOfABatch) {
   const Account alice = add("alice");
   LogonCommit success{.event = event_of("3", "DEMO\\alice", "success"),

@@ -58,6 +58,25 @@ Result<void> Connection::execute(const char* sql) {
   return {};
 }
 
+Result<void> Connection::reserve_log(std::uint64_t bytes) {
+  sqlite3_file* log = nullptr;
+  if (const int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log); code != SQLITE_OK)
+    return error(code);
+  if (log == nullptr || log->pMethods == nullptr) return fail(ErrorCode::internal, "the write-ahead log is not open");
+  constexpr std::size_t kChunkBytes = 64 * 1024;
+  const Bytes zeros(kChunkBytes);
+  sqlite3_int64 size = 0;
+  int code = log->pMethods->xFileSize(log, &size);
+  while (code == SQLITE_OK && static_cast<std::uint64_t>(size) < bytes) {
+    const std::size_t count = std::min<std::uint64_t>(kChunkBytes, bytes - static_cast<std::uint64_t>(size));
+    code = log->pMethods->xWrite(log, zeros.data(), static_cast<int>(count), size);
+    size += static_cast<sqlite3_int64>(count);
+  }
+  if (code == SQLITE_OK) code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK) return error(code);
+  return {};
+}
+
 std::unexpected<Error> Connection::error(int code) const {
   const char* text = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
   return fail(code_of(code), "database", Error::kNoOffset, std::string{"SQLite: "} + text + " (" + std::to_string(code) + ")");

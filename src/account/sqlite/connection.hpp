@@ -38,6 +38,8 @@ class Connection {
 
   /// Runs statements that give no rows. For PRAGMAs and migrations: nothing is bound, nothing is cached.
   Result<void> execute(const char* sql);
+  /// Lengthens the write-ahead log to `bytes` with zeros, which SQLite reads as its end. The log must be open: after a transaction.
+  Result<void> reserve_log(std::uint64_t bytes);
   [[nodiscard]] std::unexpected<Error> error(int code) const;
 
   [[nodiscard]] sqlite3* handle() const { return handle_; }

@@ -104,6 +104,7 @@ Result<std::unique_ptr<Store>> open(const Config& config) {
         "PRAGMA max_page_count = " + std::to_string(std::max<std::uint64_t>(config.max_database_bytes / kPageBytes, 1));
     POSTERN_CHECK(writer->execute(pragma.c_str()));
   }
+  if (config.reserved_log_bytes > 0) POSTERN_CHECK(writer->reserve_log(config.reserved_log_bytes));
   parts.writer = std::move(writer);
   for (std::size_t i = 0; i < config.readers; ++i) {
     POSTERN_TRY(reader, Connection::open(database, Access::read, config.timeout, *parts.counting));

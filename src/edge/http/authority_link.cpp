@@ -109,7 +109,7 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
     }
     ++connection;
     up = true;
-    metrics.authority_connected = 1;
+    ++metrics.authority_connected;
     co_return Result<void>{};
   }
 
@@ -142,8 +142,7 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
   }
 
   void disconnect() {
-    up = false;
-    metrics.authority_connected = 0;
+    if (up.exchange(false)) --metrics.authority_connected;
     ErrorValue ignored;
     socket.close(ignored);
     outbox.clear();
@@ -187,8 +186,7 @@ class AuthorityLink::State : public std::enable_shared_from_this<AuthorityLink::
   /// The authority takes no more, most likely because it stops: the answers that it has sent are read to their end, which settles
   /// the rest.
   void read_what_is_owed() {
-    up = false;
-    metrics.authority_connected = 0;
+    if (up.exchange(false)) --metrics.authority_connected;
     pause.expires_after(config.timeout);  // whoever asked has given up by then
     pause.async_wait([weak = weak_from_this(), ours = connection](const ErrorValue& error) {
       const auto self = weak.lock();

@@ -1,5 +1,5 @@
-// AuthorityLink: the gateway's one connection to the authority, shared by all its clients. Many requests are in flight; each answer
-// is matched by its nonce.
+// AuthorityLink: a connection to the authority, shared by all clients of one of the gateway's threads. Many requests are in flight;
+// each answer is matched by its nonce.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -56,7 +56,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     client_.stream = Stream::make(std::move(socket));
     client_.settings = services.settings();
     tls_ = client_.settings->tls;
+    ++services_.connections;
   }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { --services_.connections; }
 
   void start() {
     const auto close = [weak = weak_from_this(), executor = client_.stream->socket().get_executor()] {

@@ -85,12 +85,32 @@ std::vector<std::string> warnings_of(const Settings& settings) {
 
 class Gateway::Impl {
  public:
-  explicit Impl(std::shared_ptr<const Settings> loaded)
-      : settings{std::move(loaded)},
-        registry{metrics},
-        services{[this] { return current(); }, link, registry, metrics, stopping},
-        work{asio::make_work_guard(io)},
-        link{io.get_executor(), settings->config.authority, metrics} {}
+  /// One thread with all that a logon needs, its own connection to the authority included: what a connection does stays on the
+  /// thread that accepted it, and no other is woken for it.
+  struct Worker {
+    explicit Worker(Impl& gateway)
+        : services{[&gateway] { return gateway.current(); }, link, gateway.registry, gateway.metrics, gateway.stopping},
+          work{asio::make_work_guard(io)},
+          link{io.get_executor(), gateway.settings->config.authority, gateway.metrics} {}
+
+    Services services;       // above io: what a connection may still touch when io drops it
+    asio::io_context io{1};  // run by one thread
+    asio::executor_work_guard<asio::io_context::executor_type> work;
+    AuthorityLink link;
+    std::thread thread{};
+  };
+
+  explicit Impl(std::shared_ptr<const Settings> loaded) : settings{std::move(loaded)}, registry{metrics} {
+    const std::size_t configured = settings->config.threads;
+    const std::size_t count = configured > 0 ? configured : std::max(1U, std::thread::hardware_concurrency());
+    for (std::size_t i = 0; i < count; ++i) workers.push_back(std::make_unique<Worker>(*this));
+  }
+
+  asio::any_io_executor first_executor() { return workers.front()->io.get_executor(); }
+
+  Worker& least_loaded() {
+    return **std::ranges::min_element(workers, {}, [](const auto& worker) { return worker->services.connections.load(); });
+  }
 
   std::shared_ptr<const Settings> current() const {
     const std::lock_guard lock{settings_mutex};
@@ -99,14 +119,14 @@ class Gateway::Impl {
 
   Result<void> listen() {
     for (const ListenConfig& item : settings->config.listen) {
-      POSTERN_TRY(acceptor, listen_on(asio::make_strand(io), item.address));
+      POSTERN_TRY(acceptor, listen_on(asio::make_strand(first_executor()), item.address));
       const auto endpoint = acceptor.local_endpoint();
       listening.push_back({item.security == Security::tls ? "https" : "http", endpoint_text(endpoint), endpoint.port()});
       acceptors.push_back(std::make_shared<asio::ip::tcp::acceptor>(std::move(acceptor)));
       asio::co_spawn(acceptors.back()->get_executor(), accept(acceptors.back(), item.security), asio::detached);
     }
     if (settings->config.metrics) {
-      POSTERN_TRY(acceptor, listen_on(asio::make_strand(io), *settings->config.metrics));
+      POSTERN_TRY(acceptor, listen_on(asio::make_strand(first_executor()), *settings->config.metrics));
       const auto endpoint = acceptor.local_endpoint();
       listening.push_back({"metrics", endpoint_text(endpoint), endpoint.port()});
       acceptors.push_back(std::make_shared<asio::ip::tcp::acceptor>(std::move(acceptor)));
@@ -118,7 +138,8 @@ class Gateway::Impl {
   Task<void> accept(std::shared_ptr<asio::ip::tcp::acceptor> acceptor, Security security) {
     while (acceptor->is_open()) {
       ErrorValue error;
-      auto executor = asio::make_strand(io);
+      Worker& worker = least_loaded();
+      auto executor = asio::make_strand(worker.io);
       asio::ip::tcp::socket socket{executor};
       co_await acceptor->async_accept(socket, redirect_error(use_awaitable, error));
       if (stopping || error == asio::error::operation_aborted) break;
@@ -128,16 +149,14 @@ class Gateway::Impl {
         continue;
       }
       // The socket's own strand from here on.
-      asio::post(executor, [held = std::make_shared<asio::ip::tcp::socket>(std::move(socket)), security, this] {
-        serve_connection(std::move(*held), security, services);
+      asio::post(executor, [held = std::make_shared<asio::ip::tcp::socket>(std::move(socket)), security, &worker] {
+        serve_connection(std::move(*held), security, worker.services);
       });
     }
   }
 
   void run() {
-    const std::size_t configured = settings->config.threads;
-    const std::size_t count = configured > 0 ? configured : std::max(1U, std::thread::hardware_concurrency());
-    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { io.run(); });
+    for (const auto& worker : workers) worker->thread = std::thread{[&io = worker->io] { io.run(); }};
   }
 
   Result<std::vector<std::string>> reload(Config config) {
@@ -178,11 +197,14 @@ class Gateway::Impl {
     if (registry.size() > 0) registry.close_all();
     const auto last = Clock::now() + seconds{2};
     while (registry.size() > 0 && Clock::now() < last) std::this_thread::sleep_for(kStopPoll);
-    link.stop();
-    work.reset();
-    io.stop();
-    for (std::thread& thread : threads) thread.join();
-    threads.clear();
+    for (const auto& worker : workers) {
+      worker->link.stop();
+      worker->work.reset();
+      worker->io.stop();
+    }
+    for (const auto& worker : workers) {
+      if (worker->thread.joinable()) worker->thread.join();
+    }
   }
 
   std::string text() const { return metrics.to_text(current()->config.limits); }
@@ -193,13 +215,9 @@ class Gateway::Impl {
   Registry registry;
   std::atomic<bool> stopping{false};
   bool stopped = false;
-  Services services;  // above io: what a connection may still touch when io drops it
-  asio::io_context io{};
-  asio::executor_work_guard<asio::io_context::executor_type> work;
-  AuthorityLink link;
+  std::vector<std::unique_ptr<Worker>> workers{};
   std::vector<std::shared_ptr<asio::ip::tcp::acceptor>> acceptors{};
   std::vector<Listening> listening{};
-  std::vector<std::thread> threads{};
 };
 
 Gateway::Gateway(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
@@ -222,7 +240,9 @@ const std::vector<Gateway::Listening>& Gateway::listening() const { return impl_
 Result<std::vector<std::string>> Gateway::reload(Config config) { return impl_->reload(std::move(config)); }
 void Gateway::stop() { impl_->stop(impl_->current()->config.stop_timeout); }
 std::string Gateway::metrics_text() const { return impl_->text(); }
-bool Gateway::authority_connected() const { return impl_->link.connected(); }
+bool Gateway::authority_connected() const {
+  return std::ranges::all_of(impl_->workers, [](const auto& worker) { return worker->link.connected(); });
+}
 
 Result<std::vector<std::string>> check(Config config) {
   POSTERN_TRY(settings, Settings::load(std::move(config)));

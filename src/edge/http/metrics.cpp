@@ -67,8 +67,8 @@ std::string Metrics::to_text(const LimitsConfig& limits) const {
   text.value("", authority_failures.load());
   text.family("authority_seconds_total", "counter", "Time spent waiting for the authority's answers.");
   text.value("", static_cast<double>(authority_microseconds.load()) / 1e6);
-  text.family("authority_connected", "gauge", "1 while the authority's socket is connected.");
-  text.value("", authority_connected.load());
+  text.family("authority_connected", "gauge", "1 while a connection to the authority stands.");
+  text.value("", authority_connected.load() > 0 ? 1 : 0);
   text.family("upstream_failures_total", "counter", "Requests that the upstream did not answer.");
   text.value(R"(reason="unreachable")", upstream_unreachable.load());
   text.value(R"(reason="timeout")", upstream_timeouts.load());

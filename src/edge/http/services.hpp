@@ -1,7 +1,9 @@
-// What all connections share: the settings of the moment, and the parts that the gateway has one of.
+// What the connections of one thread share: the settings of the moment, that thread's link to the authority, and the parts that the
+// gateway has one of.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -33,6 +35,7 @@ struct Services {
   Registry& registry;
   Metrics& metrics;
   const std::atomic<bool>& stopping;
+  std::atomic<std::size_t> connections{0};  ///< served with these right now
 };
 
 }  // namespace postern::http
