@@ -4,5 +4,5 @@ postern_fuzz(authority_request LINKS postern_ntlm)
 postern_fuzz(authority_reply LINKS postern_ntlm)
 
 # Writes the four corpora anew: make_ntlm_corpus fuzz/corpus
-add_executable(make_ntlm_corpus EXCLUDE_FROM_ALL make_ntlm_corpus.cpp)
+add_executable(make_ntlm_corpus EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/fuzz/make_ntlm_corpus.cpp)
 target_link_libraries(make_ntlm_corpus PRIVATE postern_options postern_ntlm)

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/declassify.hpp"
+
 namespace postern {
 
 void wipe(void* memory, std::size_t size) noexcept {
@@ -25,13 +27,13 @@ bool constant_time_equal(ByteView a, ByteView b) noexcept {
   if (a.size() != b.size()) return false;
   std::uint8_t difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) difference = opaque(static_cast<std::uint8_t>(difference | (a[i] ^ b[i])));
-  return difference == 0;
+  return declassify(difference == 0);
 }
 
 bool constant_time_is_zero(ByteView bytes) noexcept {
   std::uint8_t seen = 0;
   for (const std::uint8_t byte : bytes) seen = opaque(static_cast<std::uint8_t>(seen | byte));
-  return seen == 0;
+  return declassify(seen == 0);
 }
 
 }  // namespace postern

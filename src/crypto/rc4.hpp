@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/bytes.hpp"
+#include "base/declassify.hpp"
 
 namespace postern::crypto {
 
@@ -42,7 +43,7 @@ class Rc4 {
   /// Whether apply() would not abort.
   [[nodiscard]] bool may_apply(ByteView in, MutableByteView out) const noexcept {
     // Live cells are a permutation, so no two are equal; those of a moved-from cipher are all zero.
-    return in.size() == out.size() && cells_[0] != cells_[1];
+    return in.size() == out.size() && declassify(cells_[0] != cells_[1]);
   }
 
  private:

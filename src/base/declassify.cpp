@@ -1,0 +1,7 @@
+#include "base/declassify.hpp"
+
+namespace postern {
+
+bool declassify(bool verdict) noexcept { return verdict; }
+
+}  // namespace postern
