@@ -2,11 +2,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <sys/random.h>
 
 #include "base/text.hpp"
 #include "ntlm/acceptor.hpp"
 #include "ntlm/initiator.hpp"
+#include "ntlm/session_security.hpp"
 #include "peer.hpp"
 
 namespace {
@@ -53,47 +55,68 @@ class Own final : public Peer {
   void change_password() override { server_hash_ = hash_of(kWrongPassword); }
 
   bool log_on(Stopwatch& server) override {
+    auto done = exchange(server);
+    return done && constant_time_equal(done->server.exported_session_key().reveal(), done->client.exported_session_key().reveal());
+  }
+
+  bool open_session() override {
+    Stopwatch off{false};
+    auto done = exchange(off);
+    if (!done) return false;
+    sender_.emplace(done->client.negotiated(), done->client.exported_session_key(), Role::client);
+    SessionSecurity receiver{done->server.negotiated(), done->server.exported_session_key(), Role::server};
+    std::array<std::uint8_t, 5> text{1, 2, 3, 4, 5}, sealed{}, opened{};
+    const auto signature = sender_->seal(text, sealed);
+    return signature && receiver.unseal(sealed, signature->bytes(), opened) && opened == text;
+  }
+  bool seal(std::span<std::uint8_t> message) override {
+    const Segment segment = Segment::sealed_in_place(message);
+    return sender_->seal({&segment, 1}).has_value();
+  }
+  bool sign(std::span<const std::uint8_t> message) override { return sender_->sign(message).has_value(); }
+
+ private:
+  struct Exchange {
+    ClientEstablished client;
+    Established server;
+  };
+  std::optional<Exchange> exchange(Stopwatch& server) {
     InitiatorConfig client;
-    client.credentials = {kUser, kDomain, client_hash_.duplicate()};
+    client.credentials = {kUser, kDomain, client_hash_.duplicate(), {}};
     client.workstation = "CLIENT";
     client.target_name = kService;
     client.offered = InitiatorConfig::kDefaultOffer.with(wire::NegotiateFlag::seal);
     auto start = Initiator::start(std::move(client));
-    if (!start) return false;
+    if (!start) return std::nullopt;
     server.start();
     auto awaiting = Acceptor::on_negotiate(start->negotiate_message(), config_, random_value<wire::ServerChallenge>(), now());
     server.stop();
-    if (!awaiting) return false;
+    if (!awaiting) return std::nullopt;
     auto done = std::move(*start).on_challenge(awaiting->challenge_message(),
                                                {random_value<ClientChallenge>(), random_value<ExportedSessionKey>()}, now());
-    if (!done) return false;
+    if (!done) return std::nullopt;
     server.start();
-    const bool accepted = decide(std::move(*awaiting), *done);
+    auto established = decide(std::move(*awaiting), *done);
     server.stop();
-    return accepted;
+    if (!established) return std::nullopt;
+    return Exchange{std::move(*done), std::move(*established)};
   }
 
- private:
   static NtHash hash_of(std::string_view password) { return nt_hash_of_password(SecretBytes{password}).value(); }
 
-  bool decide(AwaitingAuthenticate awaiting, const ClientEstablished& client) const {
-    auto pending = std::move(awaiting).on_authenticate(client.authenticate_message());
-    if (!pending) return false;
-    auto verified = verify_response(pending->request(), server_hash_, kNtlmv2Only);
-    if (!verified) return false;
-    auto mic = pending->prove_mic(*verified, std::nullopt);
-    if (!mic) return false;
-    auto bindings = pending->prove_bindings({}, Waiver{"ExtendedProtection", "never"});
-    if (!bindings) return false;
-    const Established established =
-        std::move(*pending).establish(std::move(*verified), std::move(*mic), std::move(*bindings),
-                                      TargetNameNotRequired{Waiver{"TargetNameCheck", "never"}}, LogonAllowed{"benchmark"});
-    return constant_time_equal(established.exported_session_key().reveal(), client.exported_session_key().reveal());
+  Result<Established> decide(AwaitingAuthenticate awaiting, const ClientEstablished& client) const {
+    POSTERN_TRY(pending, std::move(awaiting).on_authenticate(client.authenticate_message()));
+    POSTERN_TRY(verified, verify_response(pending.request(), server_hash_, kNtlmv2Only));
+    POSTERN_TRY(mic, pending.prove_mic(verified, std::nullopt));
+    POSTERN_TRY(bindings, pending.prove_bindings({}, Waiver{"ExtendedProtection", "never"}));
+    return std::move(pending).establish(std::move(verified), std::move(mic), std::move(bindings),
+                                        TargetNameNotRequired{Waiver{"TargetNameCheck", "never"}}, LogonAllowed{"benchmark"});
   }
 
   AcceptorConfig config_{};
   NtHash client_hash_ = hash_of(kPassword);
   NtHash server_hash_ = hash_of(kPassword);
+  std::optional<SessionSecurity> sender_{};
 };
 
 }  // namespace

@@ -2,17 +2,23 @@
 //
 //   handshake SECONDS   ->  "COUNT NANOSECONDS": whole logons, client and server, and the time they took
 //   verify SECONDS      ->  the same logons, and the time that the server's calls took: from NEGOTIATE to the verdict
+//   seal BYTES SECONDS  ->  "COUNT NANOSECONDS": messages of so many bytes sealed one after the other by one end of a session
+//   sign BYTES SECONDS  ->  the same, signed; both answer "none" where the stack has no such thing
 //   wrong               ->  "refused" or "ACCEPTED": a logon with another password
 //   name                ->  the stack and its version
 //
 // One thread. A program ends with its standard input.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
+#include <span>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace postern::bench {
 
@@ -52,7 +58,32 @@ class Peer {
   virtual bool log_on(Stopwatch& server) = 0;
   /// From now on the server's account has another password than the client.
   virtual void change_password() = 0;
+
+  /// Makes a session that lasts, and has the other end open what this end seals. False if that fails.
+  virtual bool open_session() = 0;
+  /// One message of the session. `sign` is false where the stack cannot.
+  virtual bool seal(std::span<std::uint8_t> message) = 0;
+  virtual bool sign(std::span<const std::uint8_t> message) = 0;
 };
+
+/// Answers `seal` and `sign`.
+inline std::string protect(Peer& peer, const std::string& command, std::size_t bytes, double seconds) {
+  constexpr std::size_t kBytesBetweenLooksAtTheClock = 256 * 1024;
+  std::vector<std::uint8_t> message(bytes, 0x5a);
+  if (!peer.open_session()) return "the session fails";
+  const bool seals = command == "seal";
+  if (!(seals ? peer.seal(message) : peer.sign(message))) return "none";
+  const auto begin = Clock::now();
+  const auto end = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>{seconds});
+  const std::size_t burst = std::max<std::size_t>(1, kBytesBetweenLooksAtTheClock / std::max<std::size_t>(bytes, 1));
+  std::int64_t count = 0;
+  do {
+    for (std::size_t i = 0; i < burst; ++i, ++count) {
+      if (!(seals ? peer.seal(message) : peer.sign(message))) return "a message fails";
+    }
+  } while (Clock::now() < end);
+  return std::to_string(count) + ' ' + std::to_string(std::chrono::nanoseconds{Clock::now() - begin}.count());
+}
 
 inline int serve(Peer& peer) {
   constexpr int kLogonsBetweenLooksAtTheClock = 64;
@@ -60,7 +91,14 @@ inline int serve(Peer& peer) {
     std::istringstream words{line};
     std::string command;
     double seconds = 0;
-    words >> command >> seconds;
+    words >> command;
+    if (command == "seal" || command == "sign") {
+      std::size_t bytes = 0;
+      words >> bytes >> seconds;
+      std::cout << protect(peer, command, bytes, seconds) << std::endl;
+      continue;
+    }
+    words >> seconds;
     if (command == "name") {
       std::cout << peer.name() << std::endl;
     } else if (command == "wrong") {

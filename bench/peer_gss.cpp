@@ -4,6 +4,7 @@
 #include <fstream>
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
+#include <memory>
 #include <unistd.h>
 
 #include "peer.hpp"
@@ -78,6 +79,39 @@ class GssNtlmssp final : public Peer {
 
   bool log_on(Stopwatch& server) override {
     Context client, acceptor;
+    return exchange(server, client, acceptor);
+  }
+
+  bool open_session() override {
+    Stopwatch off{false};
+    Context acceptor;
+    session_ = std::make_unique<Context>();
+    if (!exchange(off, *session_, acceptor)) return false;
+    std::uint8_t text[]{1, 2, 3, 4, 5};
+    gss_buffer_desc in{sizeof text, text};
+    Token sealed, opened;
+    OM_uint32 minor = 0;
+    int confidential = 0;
+    return gss_wrap(&minor, session_->id, 1, GSS_C_QOP_DEFAULT, &in, &confidential, &sealed) == GSS_S_COMPLETE &&
+           gss_unwrap(&minor, acceptor.id, &sealed, &opened, &confidential, nullptr) == GSS_S_COMPLETE &&
+           opened.length == sizeof text && std::memcmp(opened.value, text, sizeof text) == 0;
+  }
+  bool seal(std::span<std::uint8_t> message) override {
+    gss_buffer_desc in{message.size(), message.data()};
+    Token sealed;
+    OM_uint32 minor = 0;
+    int confidential = 0;
+    return gss_wrap(&minor, session_->id, 1, GSS_C_QOP_DEFAULT, &in, &confidential, &sealed) == GSS_S_COMPLETE;
+  }
+  bool sign(std::span<const std::uint8_t> message) override {
+    gss_buffer_desc in{message.size(), const_cast<std::uint8_t*>(message.data())};
+    Token signature;
+    OM_uint32 minor = 0;
+    return gss_get_mic(&minor, session_->id, GSS_C_QOP_DEFAULT, &in, &signature) == GSS_S_COMPLETE;
+  }
+
+ private:
+  bool exchange(Stopwatch& server, Context& client, Context& acceptor) {
     Token negotiate, challenge, authenticate, nothing;
     OM_uint32 minor = 0;
     if (step_client(client, nullptr, negotiate) != GSS_S_CONTINUE_NEEDED) give_up("no NEGOTIATE");
@@ -93,8 +127,6 @@ class GssNtlmssp final : public Peer {
     server.stop();
     return major == GSS_S_COMPLETE;
   }
-
- private:
   OM_uint32 step_client(Context& context, Token* in, Token& out) {
     OM_uint32 minor = 0;
     return gss_init_sec_context(&minor, client_, &context.id, target_, &ntlm_mechanism, kWanted, 0, GSS_C_NO_CHANNEL_BINDINGS, in,
@@ -110,6 +142,7 @@ class GssNtlmssp final : public Peer {
   gss_cred_id_t client_ = GSS_C_NO_CREDENTIAL;
   gss_cred_id_t server_ = GSS_C_NO_CREDENTIAL;
   gss_name_t target_ = GSS_C_NO_NAME;
+  std::unique_ptr<Context> session_{};
 };
 
 }  // namespace

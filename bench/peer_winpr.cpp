@@ -2,6 +2,8 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <vector>
 #include <winpr/ntlm.h>
 #include <winpr/ssl.h>
 #include <winpr/sspi.h>
@@ -52,12 +54,61 @@ class WinPr final : public Peer {
   void change_password() override { set_hash(kWrongPassword); }
 
   bool log_on(Stopwatch& server) override {
-    constexpr ULONG kClientWants = ISC_REQ_CONFIDENTIALITY | ISC_REQ_INTEGRITY | ISC_REQ_REPLAY_DETECT | ISC_REQ_SEQUENCE_DETECT;
-    constexpr ULONG kServerWants = ASC_REQ_CONFIDENTIALITY | ASC_REQ_INTEGRITY;
+    Contexts contexts{sspi_};
+    return exchange(server, contexts);
+  }
+
+  bool open_session() override {
+    Stopwatch off{false};
+    session_ = std::make_unique<Contexts>(sspi_);
+    if (!exchange(off, *session_)) return false;
+    SecPkgContext_Sizes sizes{};
+    if (sspi_->QueryContextAttributesW(&session_->client, SECPKG_ATTR_SIZES, &sizes) != SEC_E_OK) return false;
+    signature_.resize(sizes.cbMaxSignature);
+    std::array<std::uint8_t, 5> text{1, 2, 3, 4, 5};
+    if (!seal(text)) return false;
+    SecBuffer buffers[]{{static_cast<ULONG>(text.size()), SECBUFFER_DATA, text.data()},
+                        {static_cast<ULONG>(signature_.size()), SECBUFFER_TOKEN, signature_.data()}};
+    SecBufferDesc description{SECBUFFER_VERSION, 2, buffers};
+    return sspi_->DecryptMessage(&session_->acceptor, &description, 0, nullptr) == SEC_E_OK && text[0] == 1 && text[4] == 5;
+  }
+  bool seal(std::span<std::uint8_t> message) override {
+    SecBuffer buffers[]{{static_cast<ULONG>(message.size()), SECBUFFER_DATA, message.data()},
+                        {static_cast<ULONG>(signature_.size()), SECBUFFER_TOKEN, signature_.data()}};
+    SecBufferDesc description{SECBUFFER_VERSION, 2, buffers};
+    return sspi_->EncryptMessage(&session_->client, 0, &description, sequence_number_++) == SEC_E_OK;
+  }
+  // MakeSignature is SEC_E_UNSUPPORTED_FUNCTION in WinPR 2.
+  bool sign(std::span<const std::uint8_t>) override { return false; }
+
+ private:
+  struct Contexts {
+    explicit Contexts(SecurityFunctionTableW* functions) : sspi{functions} {
+      SecInvalidateHandle(&client);
+      SecInvalidateHandle(&acceptor);
+      SecInvalidateHandle(&server_credential);
+    }
+    Contexts(const Contexts&) = delete;
+    Contexts& operator=(const Contexts&) = delete;
+    ~Contexts() {
+      drop_server();
+      if (SecIsValidHandle(&client)) sspi->DeleteSecurityContext(&client);
+    }
+    void drop_server() {
+      if (SecIsValidHandle(&acceptor)) sspi->DeleteSecurityContext(&acceptor);
+      if (SecIsValidHandle(&server_credential)) sspi->FreeCredentialsHandle(&server_credential);
+      SecInvalidateHandle(&acceptor);
+      SecInvalidateHandle(&server_credential);
+    }
+    SecurityFunctionTableW* sspi;
     CtxtHandle client, acceptor;
     CredHandle server_credential;
-    SecInvalidateHandle(&client);
-    SecInvalidateHandle(&acceptor);
+  };
+
+  bool exchange(Stopwatch& server, Contexts& contexts) {
+    constexpr ULONG kClientWants = ISC_REQ_CONFIDENTIALITY | ISC_REQ_INTEGRITY | ISC_REQ_REPLAY_DETECT | ISC_REQ_SEQUENCE_DETECT;
+    constexpr ULONG kServerWants = ASC_REQ_CONFIDENTIALITY | ASC_REQ_INTEGRITY;
+    auto& [functions, client, acceptor, server_credential] = contexts;
     for (Token* token : {&negotiate_, &challenge_, &authenticate_}) token->reset();
     TimeStamp expiry;
     ULONG attributes = 0;
@@ -89,14 +140,11 @@ class WinPr final : public Peer {
                                           SECURITY_NATIVE_DREP, &acceptor, nullptr, &attributes, &expiry);
     // The proof and the MIC are judged here.
     if (status == SEC_I_COMPLETE_NEEDED) status = sspi_->CompleteAuthToken(&acceptor, &authenticate_.description);
-    sspi_->DeleteSecurityContext(&acceptor);
-    sspi_->FreeCredentialsHandle(&server_credential);
+    if (&contexts != session_.get()) contexts.drop_server();  // part of what a server does for a logon
     server.stop();
-    sspi_->DeleteSecurityContext(&client);
     return status == SEC_E_OK;
   }
 
- private:
   void set_hash(const char* password) {
     std::u16string text = wide(password);
     NTOWFv1W(reinterpret_cast<LPWSTR>(text.data()), static_cast<UINT32>(text.size() * 2), hash_.NtlmHash);
@@ -109,6 +157,9 @@ class WinPr final : public Peer {
   SecPkgContext_AuthNtlmHash hash_{};
   CredHandle client_credential_{};
   Token negotiate_{}, challenge_{}, authenticate_{};
+  std::unique_ptr<Contexts> session_{};
+  std::vector<std::uint8_t> signature_{};
+  ULONG sequence_number_ = 0;
 };
 
 }  // namespace

@@ -23,16 +23,20 @@ constexpr int kRoundsDefault = 7, kRoundsMin = 1, kRoundsMax = 101;
 constexpr double kSecondsDefault = 0.3, kSecondsMax = 60;
 
 constexpr std::string_view kUsage =
-    "Usage: postern bench handshake|verify [--rounds N] [--seconds S] [--json]\n"
+    "Usage: postern bench handshake|verify|seal|sign [--rounds N] [--seconds S] [--json]\n"
     "\n"
     "  handshake   whole NTLMv2 logons a second, client and server, on one thread\n"
     "  verify      the server's part alone: from NEGOTIATE to the verdict\n"
+    "  seal        messages of 64 bytes to 4 MiB, sealed by one end of an established session; megabytes a second\n"
+    "  sign        the same, signed\n"
     "\n"
     "Runs Postern beside gss-ntlmssp and WinPR where their programs are built (cmake --preset bench), each in a process of its "
     "own,\n"
     "in rounds that alternate, and prints the medians. Each stack must also refuse a wrong password.\n"
     "\n"
     "Example: postern bench handshake --rounds 9\n";
+
+constexpr std::string_view kWhat[] = {"handshake", "verify", "seal", "sign"};
 
 struct Options {
   std::string what{};
@@ -95,15 +99,25 @@ class Program {
   std::FILE* out_;
 };
 
+constexpr std::size_t kMessageBytes[] = {64, 1024, 16 * 1024, 256 * 1024, 4 * 1024 * 1024};
+
+/// What is asked of each stack in turn: logons, or messages of one size.
+struct Question {
+  std::string words{};
+  std::string label{};
+  double unit = 1;  ///< what one of a count is worth in what is printed
+};
+
 struct Stack {
   std::string id{};
   std::string name{};
   std::unique_ptr<Program> program{};
-  std::vector<double> per_second{};
+  std::vector<std::vector<double>> answers{};  ///< of each question, one a round; empty where the stack has no such thing
   bool refuses_wrong_password = false;
 
-  [[nodiscard]] double median() const {
-    std::vector<double> sorted = per_second;
+  [[nodiscard]] bool can(std::size_t question) const { return !answers[question].empty(); }
+  [[nodiscard]] double median(std::size_t question) const {
+    std::vector<double> sorted = answers[question];
     std::ranges::sort(sorted);
     const std::size_t middle = sorted.size() / 2;
     return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
@@ -132,7 +146,7 @@ std::optional<Options> parse(const std::vector<std::string>& arguments, std::str
         complaint = fmt::format("--seconds takes a number above 0 and up to {}", kSecondsMax);
         return std::nullopt;
       }
-    } else if (options.what.empty() && (argument == "handshake" || argument == "verify")) {
+    } else if (options.what.empty() && std::ranges::find(kWhat, argument) != std::end(kWhat)) {
       options.what = argument;
     } else {
       complaint = "unknown argument: " + argument;
@@ -140,7 +154,7 @@ std::optional<Options> parse(const std::vector<std::string>& arguments, std::str
     }
   }
   if (options.what.empty()) {
-    complaint = "say what to measure: handshake or verify";
+    complaint = "say what to measure: handshake, verify, seal or sign";
     return std::nullopt;
   }
   return options;
@@ -171,43 +185,75 @@ std::vector<Stack> start_stacks() {
   return stacks;
 }
 
-/// One round of one stack; nothing if its answer is no count.
-std::optional<double> measure(Stack& stack, const Options& options) {
-  const auto answer = stack.program->ask(fmt::format("{} {}", options.what, options.seconds));
-  if (!answer) return std::nullopt;
+bool is_of_messages(const Options& options) { return options.what == "seal" || options.what == "sign"; }
+
+std::vector<Question> questions_of(const Options& options) {
+  if (!is_of_messages(options)) return {{fmt::format("{} {}", options.what, options.seconds), options.what + "s per second", 1}};
+  std::vector<Question> questions;
+  for (const std::size_t bytes : kMessageBytes) {
+    const std::string size = bytes < 1024          ? fmt::format("{} B", bytes)
+                             : bytes < 1024 * 1024 ? fmt::format("{} KiB", bytes / 1024)
+                                                   : "4 MiB";
+    questions.push_back({fmt::format("{} {} {}", options.what, bytes, options.seconds), options.what + " " + size + ", MB/s",
+                         static_cast<double>(bytes) / 1e6});
+  }
+  return questions;
+}
+
+/// One round of one stack into `answers`. False if its answer is neither a count nor that it has no such thing.
+bool measure(Stack& stack, const Question& question, std::vector<double>& answers) {
+  const auto answer = stack.program->ask(question.words);
+  if (!answer) return false;
+  if (*answer == "none") return true;
   std::int64_t count = 0, nanoseconds = 0;
   const char* const end = answer->data() + answer->size();
   const auto first = std::from_chars(answer->data(), end, count);
-  if (first.ec != std::errc{} || first.ptr == end) return std::nullopt;
+  if (first.ec != std::errc{} || first.ptr == end) return false;
   const auto second = std::from_chars(first.ptr + 1, end, nanoseconds);
-  if (second.ec != std::errc{} || nanoseconds <= 0) return std::nullopt;
-  return static_cast<double>(count) * 1e9 / static_cast<double>(nanoseconds);
+  if (second.ec != std::errc{} || nanoseconds <= 0) return false;
+  answers.push_back(static_cast<double>(count) * question.unit * 1e9 / static_cast<double>(nanoseconds));
+  return true;
 }
 
-void print(const std::vector<Stack>& stacks, const Options& options) {
+void print_json(const std::vector<Stack>& stacks, const std::vector<Question>& questions, const Options& options) {
+  nlohmann::ordered_json out{{"bench", options.what}, {"rounds", options.rounds}, {"seconds", options.seconds}};
   const Stack& own = stacks.front();
-  if (options.json) {
-    nlohmann::ordered_json out{{"bench", options.what}, {"rounds", options.rounds}, {"seconds", options.seconds}};
+  for (std::size_t i = 0; i < questions.size(); ++i) {
     for (const Stack& stack : stacks) {
-      const auto [least, most] = std::ranges::minmax(stack.per_second);
-      out["stacks"].push_back({{"id", stack.id},
-                               {"name", stack.name},
-                               {"per_second", stack.median()},
-                               {"min", least},
-                               {"max", most},
-                               {"ratio", own.median() / stack.median()},
-                               {"refuses_wrong_password", stack.refuses_wrong_password}});
+      if (!stack.can(i)) continue;
+      const auto [least, most] = std::ranges::minmax(stack.answers[i]);
+      nlohmann::ordered_json row{{"id", stack.id}, {"name", stack.name}};
+      if (is_of_messages(options)) {
+        row["bytes"] = kMessageBytes[i];
+        row["megabytes_per_second"] = stack.median(i);
+      } else {
+        row["per_second"] = stack.median(i);
+      }
+      row["min"] = least;
+      row["max"] = most;
+      row["ratio"] = own.median(i) / stack.median(i);
+      row["refuses_wrong_password"] = stack.refuses_wrong_password;
+      out["stacks"].push_back(std::move(row));
     }
-    fmt::print("{}\n", out.dump());
-    return;
   }
-  fmt::print("{:<24} {:>14} {:>12} {:>12} {:>15}   {}\n", options.what + "s per second", "median", "least", "most", "Postern is",
-             "wrong password");
-  for (const Stack& stack : stacks) {
-    const auto [least, most] = std::ranges::minmax(stack.per_second);
-    const std::string ratio = &stack == &own ? "" : fmt::format("{:.1f} times", own.median() / stack.median());
-    fmt::print("{:<24} {:>14.0f} {:>12.0f} {:>12.0f} {:>15}   {}\n", stack.name, stack.median(), least, most, ratio,
-               stack.refuses_wrong_password ? "refused" : "ACCEPTED");
+  fmt::print("{}\n", out.dump());
+}
+
+void print(const std::vector<Stack>& stacks, const std::vector<Question>& questions, const Options& options) {
+  const Stack& own = stacks.front();
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    fmt::print("{:<24} {:>14} {:>12} {:>12} {:>15}   {}\n", questions[i].label, "median", "least", "most", "Postern is",
+               "wrong password");
+    for (const Stack& stack : stacks) {
+      if (!stack.can(i)) {
+        fmt::print("{:<24} {:>14}\n", stack.name, "has none");
+        continue;
+      }
+      const auto [least, most] = std::ranges::minmax(stack.answers[i]);
+      const std::string ratio = &stack == &own ? "" : fmt::format("{:.2f} times", own.median(i) / stack.median(i));
+      fmt::print("{:<24} {:>14.0f} {:>12.0f} {:>12.0f} {:>15}   {}\n", stack.name, stack.median(i), least, most, ratio,
+                 stack.refuses_wrong_password ? "refused" : "ACCEPTED");
+    }
   }
   fmt::print("medians of {} alternating rounds of {} s, one thread\n", options.rounds, options.seconds);
 }
@@ -233,14 +279,15 @@ int run_bench(const std::vector<std::string>& arguments) {
                "--build --preset bench\n");
     return kExitFault;
   }
+  const std::vector<Question> questions = questions_of(*options);
+  for (Stack& stack : stacks) stack.answers.resize(questions.size());
   for (int round = 0; round < options->rounds; ++round) {
-    for (Stack& stack : stacks) {
-      const auto per_second = measure(stack, *options);
-      if (!per_second) {
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      for (Stack& stack : stacks) {
+        if (measure(stack, questions[i], stack.answers[i])) continue;
         fmt::print(stderr, "postern bench: {} failed\n", stack.name);
         return kExitFault;
       }
-      stack.per_second.push_back(*per_second);
     }
   }
   bool all_refuse = true;
@@ -248,7 +295,7 @@ int run_bench(const std::vector<std::string>& arguments) {
     stack.refuses_wrong_password = stack.program->ask("wrong") == "refused";
     all_refuse = all_refuse && stack.refuses_wrong_password;
   }
-  print(stacks, *options);
+  options->json ? print_json(stacks, questions, *options) : print(stacks, questions, *options);
   return all_refuse ? kExitDone : kExitNo;
 }
 

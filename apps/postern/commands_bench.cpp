@@ -7,14 +7,15 @@
 namespace postern::cli {
 
 void add_bench_command(CLI::App& app, Context& context) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure handshakes beside gss-ntlmssp and WinPR in one run");
+  CLI::App* bench = app.add_subcommand("bench", "Measure logons and sealing beside gss-ntlmssp and WinPR in one run");
   bench->fallthrough(false);  // what follows is read by run_bench, not by the command above
   bench->prefix_command();
   bench->set_help_flag();
   bench->footer(
       "Example:\n"
       "  cmake --preset bench && cmake --build --preset bench\n"
-      "  build/bench/bin/postern bench handshake --rounds 5");
+      "  build/bench/bin/postern bench handshake --rounds 5\n"
+      "  build/bench/bin/postern bench seal");
   bench->callback([bench, &context] {
     context.run = [arguments = bench->remaining(), json = context.json](const Output&) mutable {
       if (json) arguments.emplace_back("--json");
