@@ -87,9 +87,11 @@ ExitCode run_verify(const VerifyArguments& arguments, const Output& output) {
   if (!input) return output.fail(input.error());
   const auto line = read_secret_line();
   if (!line) return output.fail(line.error());
-  const auto hash = nt_hash_of_line(*line, arguments.nt_hash_stdin ? CredentialForm::nt_hash : CredentialForm::password);
+  const CredentialForm form = arguments.nt_hash_stdin ? CredentialForm::nt_hash : CredentialForm::password;
+  const auto hash = nt_hash_of_line(*line, form);
   if (!hash) return output.fail(hash.error());
-  const auto answer = verify_token(*input, *hash);
+  const auto lm_hash = lm_hash_of_line(*line, form, input->oem_code_page);
+  const auto answer = verify_token(*input, *hash, lm_hash ? &*lm_hash : nullptr);
   if (!answer) return output.fail(answer.error());
   output.answer(answer->object);
   for (const std::string& warning : answer->warnings) output.warn(warning);

@@ -52,7 +52,7 @@ NtStatus status_of(bool response_right, MicState mic, BindingState binding) {
 
 }  // namespace
 
-Result<VerifyAnswer> verify_token(const VerifyInput& input, const NtHash& nt_hash) {
+Result<VerifyAnswer> verify_token(const VerifyInput& input, const NtHash& nt_hash, const LmHash* lm_hash) {
   POSTERN_TRY(negotiate, message_in(input.negotiate));
   POSTERN_TRY(challenge, message_in(input.challenge_message));
   POSTERN_TRY(authenticate, message_in(input.authenticate));
@@ -78,15 +78,17 @@ Result<VerifyAnswer> verify_token(const VerifyInput& input, const NtHash& nt_has
   if (input.channel_binding) accepted_bindings.push_back(*input.channel_binding);
   const BindingState binding = pending.binding_state(accepted_bindings);
 
-  const auto verified = ntlm::verify_response(pending.request(), nt_hash, kAllVersions);
+  const auto verified = lm_hash == nullptr
+                            ? ntlm::verify_response(pending.request(), nt_hash, kAllVersions)
+                            : ntlm::danger_verify_response_with_lm(pending.request(), nt_hash, *lm_hash, kAllVersions);
   if (verified) {
     version = verified->version();
     POSTERN_TRY(checked, check_mic(pending, *verified, answer.warnings));
     mic = checked;
   } else if (verified.error().code != ErrorCode::wrong_password && version != ResponseVersion::anonymous) {
     return std::unexpected{verified.error()};
-  } else if (version == ResponseVersion::lm) {
-    answer.warnings.emplace_back("only LMv2 was tried: an LM response proves an LM hash, which Postern never computes");
+  } else if (version == ResponseVersion::lm && lm_hash == nullptr) {
+    answer.warnings.emplace_back("only LMv2 was tried: an LM response is verified with a password of at most 14 characters");
   }
   const NtStatus status = status_of(verified.has_value(), mic, binding);
   answer.accepted = status == NtStatus::success;
@@ -113,6 +115,13 @@ Result<NtHash> nt_hash_of_line(const SecretBytes& line, CredentialForm form) {
   NtHash hash{std::span<const std::uint8_t, NtHash::kSize>{*bytes}};
   wipe(*bytes);
   return hash;
+}
+
+std::optional<LmHash> lm_hash_of_line(const SecretBytes& line, CredentialForm form, CodePage code_page) {
+  if (form != CredentialForm::password) return std::nullopt;
+  auto hash = ntlm::danger_lm_hash_of_password(line, code_page);
+  if (!hash) return std::nullopt;
+  return std::move(*hash);
 }
 
 Result<SecretBytes> read_secret_line() {

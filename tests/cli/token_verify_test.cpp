@@ -15,13 +15,8 @@ NtHash hash_of(std::string_view password) { return nt_hash_of_line(SecretBytes{p
 
 const ntlm::ChannelBindingHash kBinding{std::array<std::uint8_t, 16>{1, 2, 3}};
 
-/// One NTLMv2 exchange between our own two sides, with MIC and channel bindings.
-VerifyInput exchange(std::optional<ntlm::ChannelBindingHash> sent = kBinding) {
-  ntlm::InitiatorConfig client;
-  client.credentials.user = "alice";
-  client.credentials.domain = "EXAMPLE";
-  client.credentials.nt_hash = hash_of("Secret 1");
-  client.channel_bindings = sent;
+/// One exchange between our own two sides.
+VerifyInput exchange_of(ntlm::InitiatorConfig client) {
   auto awaiting_challenge = ntlm::Initiator::start(std::move(client)).value();
   ntlm::AcceptorConfig server;
   server.names.nb_computer = "SRV1";
@@ -35,6 +30,16 @@ VerifyInput exchange(std::optional<ntlm::ChannelBindingHash> sent = kBinding) {
       std::move(awaiting_challenge).on_challenge(input.challenge_message, ntlm::InitiatorRandom{}, FileTime{}).value();
   input.authenticate = to_bytes(done.authenticate_message());
   return input;
+}
+
+/// NTLMv2, with MIC and channel bindings.
+VerifyInput exchange(std::optional<ntlm::ChannelBindingHash> sent = kBinding) {
+  ntlm::InitiatorConfig client;
+  client.credentials.user = "alice";
+  client.credentials.domain = "EXAMPLE";
+  client.credentials.nt_hash = hash_of("Secret 1");
+  client.channel_bindings = sent;
+  return exchange_of(std::move(client));
 }
 
 VerifyAnswer verify(const VerifyInput& input, std::string_view password = "Secret 1") {
@@ -63,6 +68,26 @@ TEST(TokenVerify, TakesTheHashForThePassword) {
   for (const std::string_view bad : {"", "00", "zz"}) {
     EXPECT_FALSE(nt_hash_of_line(SecretBytes{bad}, CredentialForm::nt_hash)) << bad;
   }
+}
+
+TEST(TokenVerify, AnLmResponseIsVerifiedWithAPasswordAndSaysWhyNotWithAHash) {
+  const SecretBytes line{std::string_view{"Secret 1"}};
+  ntlm::InitiatorConfig client;
+  client.credentials = {"alice", "EXAMPLE", hash_of("Secret 1"), lm_hash_of_line(line, CredentialForm::password, CodePage::cp850)};
+  client.response = ntlm::ResponseKind::danger_lm;
+  client.offered = client.offered.without(wire::NegotiateFlag::extended_session_security);
+  const VerifyInput input = exchange_of(std::move(client));
+  const auto verify_with = [&](std::string_view password) {
+    const auto lm_hash = lm_hash_of_line(SecretBytes{password}, CredentialForm::password, CodePage::cp850);
+    return verify_token(input, hash_of(password), &*lm_hash).value();
+  };
+  EXPECT_TRUE(verify_with("Secret 1").accepted);
+  EXPECT_EQ(verify_with("Secret 1").object["version"], "LM");
+  EXPECT_FALSE(verify_with("Secret 2").accepted);
+  const auto by_hash = verify(input);
+  EXPECT_FALSE(by_hash.accepted);
+  EXPECT_EQ(by_hash.warnings.size(), 1u);
+  EXPECT_FALSE(lm_hash_of_line(line, CredentialForm::nt_hash, CodePage::cp850));
 }
 
 TEST(TokenVerify, R8_AnEmptyPasswordIsRefused) {
