@@ -4,6 +4,7 @@
 #include <new>
 #include <optional>
 #include <sys/random.h>
+#include <vector>
 
 #include "base/text.hpp"
 #include "ntlm/acceptor.hpp"
@@ -59,6 +60,34 @@ class Own final : public Peer {
     return done && constant_time_equal(done->server.exported_session_key().reveal(), done->client.exported_session_key().reveal());
   }
 
+  bool log_on_many(Stopwatch& server, int count) override {
+    std::vector<ClientEstablished> clients;
+    std::vector<AwaitingAuthenticate> awaiting;
+    for (int i = 0; i < count; ++i) {
+      auto asked = ask(server);
+      if (!asked) return false;
+      clients.push_back(std::move(asked->client));
+      awaiting.push_back(std::move(asked->server));
+    }
+    server.start();
+    bool right = true;
+    std::vector<PendingVerification> pending;
+    std::vector<VerificationItem> items;
+    pending.reserve(clients.size());
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      auto parsed = std::move(awaiting[i]).on_authenticate(clients[i].authenticate_message());
+      if (!parsed) return false;
+      pending.push_back(std::move(*parsed));
+      items.push_back({&pending.back().request(), &server_hash_});
+    }
+    auto verified = verify_responses(items, kNtlmv2Only);
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      right = right && verified[i] && conclude(std::move(pending[i]), std::move(*verified[i])).has_value();
+    }
+    server.stop();
+    return right;
+  }
+
   bool open_session() override {
     Stopwatch off{false};
     auto done = exchange(off);
@@ -80,7 +109,12 @@ class Own final : public Peer {
     ClientEstablished client;
     Established server;
   };
-  std::optional<Exchange> exchange(Stopwatch& server) {
+  /// A logon up to the AUTHENTICATE.
+  struct Asked {
+    ClientEstablished client;
+    AwaitingAuthenticate server;
+  };
+  std::optional<Asked> ask(Stopwatch& server) {
     InitiatorConfig client;
     client.credentials = {kUser, kDomain, client_hash_.duplicate(), {}};
     client.workstation = "CLIENT";
@@ -95,11 +129,16 @@ class Own final : public Peer {
     auto done = std::move(*start).on_challenge(awaiting->challenge_message(),
                                                {random_value<ClientChallenge>(), random_value<ExportedSessionKey>()}, now());
     if (!done) return std::nullopt;
+    return Asked{std::move(*done), std::move(*awaiting)};
+  }
+  std::optional<Exchange> exchange(Stopwatch& server) {
+    auto asked = ask(server);
+    if (!asked) return std::nullopt;
     server.start();
-    auto established = decide(std::move(*awaiting), *done);
+    auto established = decide(std::move(asked->server), asked->client);
     server.stop();
     if (!established) return std::nullopt;
-    return Exchange{std::move(*done), std::move(*established)};
+    return Exchange{std::move(asked->client), std::move(*established)};
   }
 
   static NtHash hash_of(std::string_view password) { return nt_hash_of_password(SecretBytes{password}).value(); }
@@ -107,6 +146,9 @@ class Own final : public Peer {
   Result<Established> decide(AwaitingAuthenticate awaiting, const ClientEstablished& client) const {
     POSTERN_TRY(pending, std::move(awaiting).on_authenticate(client.authenticate_message()));
     POSTERN_TRY(verified, verify_response(pending.request(), server_hash_, kNtlmv2Only));
+    return conclude(std::move(pending), std::move(verified));
+  }
+  static Result<Established> conclude(PendingVerification pending, ResponseVerified verified) {
     POSTERN_TRY(mic, pending.prove_mic(verified, std::nullopt));
     POSTERN_TRY(bindings, pending.prove_bindings({}, Waiver{"ExtendedProtection", "never"}));
     return std::move(pending).establish(std::move(verified), std::move(mic), std::move(bindings),

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
+#include "base/text.hpp"
+#include "crypto/md5_lanes.hpp"
 #include "ntlm/credentials.hpp"
 #include "ntlm/responses.hpp"
 
@@ -71,6 +75,16 @@ class Verifier {
     return not_allowed();
   }
 
+  /// For NTLMv2 responses whose proof and key were computed elsewhere, among many.
+  [[nodiscard]] bool is_for_lanes() const {
+    return request_.version == ResponseVersion::ntlm_v2 && allowed_.has(ResponseVersion::ntlm_v2) &&
+           request_.nt_response.size() >= kMinNtlmv2Bytes;
+  }
+  [[nodiscard]] Result<ResponseVerified> judge_ntlm_v2(const NtProofStr& proof, const SessionBaseKey& session_base_key) const {
+    if (!proves(proof, request_.nt_response.first(wire::kNtProofBytes))) return wrong_password();
+    return verified(ResponseVersion::ntlm_v2, session_base_key);
+  }
+
   static ResponseVerified unproved(const VerificationRequest& request, Standing standing) {
     return ResponseVerified{request, request.version, KeyExchangeKey{}, standing};
   }
@@ -99,8 +113,7 @@ class Verifier {
     const ResponseKeyNt key{nt_hash_, request_.user_utf16, request_.domain_utf16};
     const ByteView temp = request_.nt_response.subspan(wire::kNtProofBytes);
     const NtProofStr proof = nt_proof_str(key, request_.server_challenge, temp);
-    if (!proves(proof, request_.nt_response.first(wire::kNtProofBytes))) return wrong_password();
-    return verified(ResponseVersion::ntlm_v2, session_base_key_v2(key, proof));
+    return judge_ntlm_v2(proof, session_base_key_v2(key, proof));
   }
 
   Result<ResponseVerified> ntlm_v1() const {
@@ -158,6 +171,88 @@ Result<ResponseVerified> verify_response(const VerificationRequest& request, con
 Result<ResponseVerified> danger_verify_response_with_lm(const VerificationRequest& request, const NtHash& nt_hash,
                                                         const LmHash& lm_hash, VersionSet allowed) {
   return Verifier{request, nt_hash, &lm_hash, allowed}.verify();
+}
+
+namespace {
+
+/// One NTLMv2 request among many (MS-NLMP 3.3.2).
+struct Lane {
+  Bytes user_upper{};
+  std::array<ByteView, 2> parts{};
+  crypto::Digest digest{};  ///< ResponseKeyNT
+
+  Lane() = default;
+  Lane(Lane&&) = default;
+  Lane& operator=(Lane&&) = default;
+  ~Lane() { wipe(digest); }
+};
+
+/// `digest` of each lane becomes HMAC_MD5(key, parts) under the lane's own key.
+void hmac_lanes(std::span<Lane> lanes, std::span<const ByteView> keys) {
+  std::vector<std::optional<crypto::HmacMd5Key>> prepared(lanes.size());
+  crypto::hmac_md5_keys_many(keys, prepared);
+  std::vector<crypto::HmacMd5Job> jobs(lanes.size());
+  for (std::size_t i = 0; i < lanes.size(); ++i) jobs[i] = {&*prepared[i], lanes[i].parts, {}};
+  crypto::hmac_md5_many(jobs);
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    lanes[i].digest = jobs[i].mac;
+    wipe(jobs[i].mac);
+  }
+}
+
+}  // namespace
+
+std::vector<Result<ResponseVerified>> verify_responses(std::span<const VerificationItem> items, VersionSet allowed) {
+  std::vector<Result<ResponseVerified>> outcomes;
+  outcomes.reserve(items.size());
+  std::vector<std::size_t> in_lanes;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Verifier verifier{*items[i].request, *items[i].nt_hash, nullptr, allowed};
+    if (verifier.is_for_lanes()) {
+      in_lanes.push_back(i);
+      outcomes.push_back(fail(ErrorCode::internal, "not judged yet"));
+    } else {
+      outcomes.push_back(verifier.verify());
+    }
+  }
+
+  std::vector<Lane> lanes(in_lanes.size());
+  std::vector<ByteView> keys(in_lanes.size());
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    const VerificationItem& item = items[in_lanes[k]];
+    lanes[k].user_upper = item.request->user_utf16;
+    upper_case_utf16le(lanes[k].user_upper);
+    lanes[k].parts = {lanes[k].user_upper, item.request->domain_utf16};
+    keys[k] = item.nt_hash->reveal();
+  }
+  hmac_lanes(lanes, keys);  // ResponseKeyNT
+
+  std::vector<std::optional<crypto::HmacMd5Key>> response_keys(lanes.size());
+  for (std::size_t k = 0; k < lanes.size(); ++k) keys[k] = lanes[k].digest;
+  crypto::hmac_md5_keys_many(keys, response_keys);
+  std::vector<crypto::HmacMd5Job> jobs(lanes.size());
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    const VerificationRequest& request = *items[in_lanes[k]].request;
+    lanes[k].parts = {request.server_challenge.bytes(), request.nt_response.subspan(wire::kNtProofBytes)};
+    jobs[k] = {&*response_keys[k], lanes[k].parts, {}};
+  }
+  crypto::hmac_md5_many(jobs);  // NTProofStr
+  std::vector<NtProofStr> proofs(lanes.size());
+  std::vector<ByteView> parts(lanes.size());
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    proofs[k] = jobs[k].mac;
+    parts[k] = proofs[k];
+    jobs[k] = {&*response_keys[k], {&parts[k], 1}, {}};
+  }
+  crypto::hmac_md5_many(jobs);  // SessionBaseKey
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    const VerificationItem& item = items[in_lanes[k]];
+    const SessionBaseKey session_base_key{jobs[k].mac};
+    wipe(jobs[k].mac);
+    outcomes[in_lanes[k]] = Verifier{*item.request, *item.nt_hash, nullptr, allowed}.judge_ntlm_v2(proofs[k], session_base_key);
+    wipe(proofs[k]);  // of a wrong password it is a right one's twin: enough to search with
+  }
+  return outcomes;
 }
 
 Result<ResponseVerified> danger_accept_anonymous(const VerificationRequest& request) {

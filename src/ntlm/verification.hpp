@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/keys.hpp"
@@ -89,6 +91,16 @@ class ResponseVerified {
 /// (`allowed` must have `lm`), and LM_KEY and REQUEST_NON_NT_SESSION_KEY give their session keys.
 [[nodiscard]] Result<ResponseVerified> danger_verify_response_with_lm(const VerificationRequest& request, const NtHash& nt_hash,
                                                                       const LmHash& lm_hash, VersionSet allowed);
+
+/// One of many requests that wait. Both outlive the call.
+struct VerificationItem {
+  const VerificationRequest* request = nullptr;
+  const NtHash* nt_hash = nullptr;
+};
+
+/// As `verify_response` for each of `items`, in their order: NTLMv2 many at a time, in the lanes of MD5, everything else one by
+/// one. For requests that wait already: nothing is gained by waiting for more.
+[[nodiscard]] std::vector<Result<ResponseVerified>> verify_responses(std::span<const VerificationItem> items, VersionSet allowed);
 
 /// Lets an anonymous logon in: nobody proved anything, and the session key is known to everybody (MS-NLMP 3.2.5.1.2). `malformed`
 /// if the request is not anonymous.

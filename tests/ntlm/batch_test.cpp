@@ -1,0 +1,73 @@
+// Many requests at once are judged exactly as one by one.
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "ntlm/responses.hpp"
+#include "ntlm_test_support.hpp"
+
+namespace postern::ntlm {
+namespace {
+
+using namespace testing_support;
+
+/// A request of a kind and a length that depend on `number`, made with the right hash.
+PendingVerification request_of(std::size_t number) {
+  RawAuthenticate message;
+  message.flags = wire::NegotiateFlags{0x00080201};
+  message.user = utf16("user" + std::string(number % 23, 'x') + std::to_string(number));
+  message.domain = utf16(number % 3 == 0 ? "" : kDomain);
+  const ResponseKeyNt key{right_hash(), message.user, message.domain};
+  switch (number % 7) {
+    case 5: message.nt = to_bytes(desl(right_hash().reveal(), server_challenge().bytes())); break;
+    case 6: message.lm = to_bytes(lmv2_response(key, server_challenge(), client_challenge())); break;
+    default: {
+      wire::AvPairsBuilder pairs;
+      pairs.add(wire::AvId::nb_domain_name, Bytes(number * 2, 0x41));
+      message.nt = v2_response(key, v2_blob(std::move(pairs).finish())).response;
+    }
+  }
+  return begin(message.flags).on_authenticate(message.write()).value();
+}
+
+void expect_same(const Result<ResponseVerified>& many, const Result<ResponseVerified>& one, std::size_t number) {
+  ASSERT_EQ(code_of(many), code_of(one)) << number;
+  if (!one) return;
+  EXPECT_EQ(many->version(), one->version());
+  EXPECT_EQ(to_hex(many->key_exchange_key().reveal()), to_hex(one->key_exchange_key().reveal())) << number;
+}
+
+TEST(Batch, R7_ManyRequestsAreJudgedAsEachAloneWhateverTheirNumberAndKind) {
+  for (const VersionSet& allowed : {kNtlmv2Only, kEveryVersion}) {
+    for (const std::size_t count : {0uz, 1uz, 2uz, 7uz, 8uz, 9uz, 16uz, 17uz, 70uz}) {
+      std::vector<PendingVerification> pending;
+      std::vector<VerificationItem> items;
+      for (std::size_t i = 0; i < count; ++i) pending.push_back(request_of(i));
+      for (std::size_t i = 0; i < count; ++i) items.push_back({&pending[i].request(), i % 5 == 2 ? &wrong_hash() : &right_hash()});
+      const auto outcomes = verify_responses(items, allowed);
+      ASSERT_EQ(outcomes.size(), count);
+      std::size_t accepted = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        expect_same(outcomes[i], verify_response(*items[i].request, *items[i].nt_hash, allowed), i);
+        if (outcomes[i]) {
+          EXPECT_TRUE(outcomes[i]->is_of(*items[i].request));
+          ++accepted;
+        }
+      }
+      EXPECT_LE(accepted, count - (count + 2) / 5);
+      EXPECT_EQ(accepted > 0, count > 0);
+    }
+  }
+}
+
+TEST(Batch, R8_TheHashOfNoPasswordOpensNothingAmongMany) {
+  const NtHash nobody;
+  const PendingVerification first = request_of(0), second = request_of(1);
+  const VerificationItem items[] = {{&first.request(), &nobody}, {&second.request(), &right_hash()}};
+  const auto outcomes = verify_responses(items, kNtlmv2Only);
+  EXPECT_EQ(code_of(outcomes[0]), "wrong_password");
+  EXPECT_EQ(code_of(outcomes[1]), "accepted");
+}
+
+}  // namespace
+}  // namespace postern::ntlm
