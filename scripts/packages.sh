@@ -10,7 +10,7 @@ PACKAGES_BUILD=(
 PACKAGES_START=(openssl=openssl curl=curl ca-certificates)
 PACKAGES_TEST=(
   libgtest-dev libgmock-dev nettle-dev binutils=readelf python3=/usr/bin/python3
-  gss-ntlmssp libwinpr2-dev winbind=ntlm_auth # other implementations, for tests/interop
+  gss-ntlmssp libwinpr2-dev winbind=ntlm_auth python3-samba tshark=tshark # other implementations, for tests/interop
   valgrind=valgrind shellcheck=shellcheck mandoc=mandoc openssl=openssl curl=curl procps systemd=systemd-analyze
 )
 PACKAGES_FUZZ=(clang-19=clang++-19 clang-tidy-19=clang-tidy-19 clang-format-19=clang-format-19 libclang-rt-19-dev)

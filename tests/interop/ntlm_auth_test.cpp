@@ -1,74 +1,33 @@
 // Against Samba's ntlm_auth, acceptor and client, over pipes; with --password its check is local, so neither winbind nor a domain
 // is needed.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "interop_support.hpp"
+#include "line_process.hpp"
 
 namespace postern::interop {
 namespace {
 
 constexpr char kNtlmAuth[] = "/usr/bin/ntlm_auth";
 
-class NtlmAuth {
+class NtlmAuth : public LineProcess {
  public:
-  NtlmAuth(const char* protocol, const char* password) {
-    const std::string arguments[] = {"ntlm_auth",
-                                     std::string{"--helper-protocol="} + protocol,
-                                     std::string{"--username="} + kUser,
-                                     std::string{"--domain="} + kDomain,
-                                     std::string{"--password="} + password,
-                                     "--configfile=/dev/null"};
-    int to[2], from[2];
-    if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) return;
-    std::vector<char*> argv;
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(to[0], STDIN_FILENO);
-      dup2(from[1], STDOUT_FILENO);
-      const int quiet = open("/dev/null", O_WRONLY);
-      dup2(quiet, STDERR_FILENO);
-      execv(kNtlmAuth, argv.data());
-      _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    in_ = fdopen(to[1], "w");
-    out_ = fdopen(from[0], "r");
+  /// `options`: of smb.conf, for example "client ntlmv2 auth=no".
+  NtlmAuth(const char* protocol, const char* password, const std::vector<const char*>& options = {})
+      : LineProcess{arguments(protocol, password, options)} {
     EXPECT_EQ(ask("SF NTLMSSP_FEATURE_SESSION_KEY"), "OK");
-  }
-  NtlmAuth(const NtlmAuth&) = delete;
-  NtlmAuth& operator=(const NtlmAuth&) = delete;
-  ~NtlmAuth() {
-    if (in_ != nullptr) std::fclose(in_);
-    if (out_ != nullptr) std::fclose(out_);
-    int status = 0;
-    if (pid_ > 0) waitpid(pid_, &status, 0);
-  }
-  std::string ask(const std::string& line) {
-    std::fputs((line + "\n").c_str(), in_);
-    std::fflush(in_);
-    char buffer[16'384];
-    if (std::fgets(buffer, sizeof buffer, out_) == nullptr) return {};
-    std::string answer{buffer};
-    while (!answer.empty() && answer.back() == '\n') answer.pop_back();
-    return answer;
-  }
-  /// The bytes behind the two letters; fails the test if the letters are others.
-  Bytes ask_for(const std::string& line, std::string_view letters) {
-    const std::string reply = ask(line);
-    EXPECT_EQ(reply.substr(0, 2), letters) << reply;
-    return reply.size() < 3 ? Bytes{} : from_base64(reply.substr(3)).value_or(Bytes{});
   }
 
  private:
-  pid_t pid_ = -1;
-  std::FILE* in_ = nullptr;
-  std::FILE* out_ = nullptr;
+  static std::vector<std::string> arguments(const char* protocol, const char* password, const std::vector<const char*>& options) {
+    std::vector<std::string> all{kNtlmAuth,
+                                 std::string{"--helper-protocol="} + protocol,
+                                 std::string{"--username="} + kUser,
+                                 std::string{"--domain="} + kDomain,
+                                 std::string{"--password="} + password,
+                                 "--configfile=/dev/null"};
+    for (const char* const option : options) all.push_back(std::string{"--option="} + option);
+    return all;
+  }
 };
 
 #define REQUIRE_NTLM_AUTH() \
@@ -132,6 +91,142 @@ TEST(SambaNtlmAuth, IsRefusedByOurAcceptorWithAnotherPassword) {
   ASSERT_TRUE(server);
   const Bytes authenticate = client.ask_for("TT " + to_base64(server->challenge_message()), "AF");
   EXPECT_EQ(code_of(finish(std::move(*server), authenticate, hash_of(kPassword))), "wrong_password");
+}
+
+// ---- variants ------------------------------------------------------------------------------------------------------------------
+
+using wire::ResponseVersion;
+using enum NegotiateFlag;
+
+struct TheirClient {
+  const char* name;
+  std::vector<const char*> options;  // smb.conf
+  ResponseVersion version;
+  NegotiateFlags present, absent;  // of what is agreed
+  LmKeys lm_keys = LmKeys::refused;
+};
+
+constexpr NegotiateFlags set(std::initializer_list<NegotiateFlag> flags) {
+  NegotiateFlags result;
+  for (const NegotiateFlag flag : flags) result = result.with(flag);
+  return result;
+}
+constexpr NegotiateFlags kEss = set({extended_session_security});
+constexpr NegotiateFlags kNone{};
+
+const TheirClient kTheirClients[] = {
+    {"NTLMv2", {}, ResponseVersion::ntlm_v2, set({extended_session_security, key_exchange, key_128}), kNone},
+    {"NTLMv1, because it makes NTLMv2 with ESS alone", {"ntlmssp_client:ntlm2=no"}, ResponseVersion::ntlm_v1, kNone, kEss},
+    {"NTLMv2, 56 bit",
+     {"ntlmssp_client:128bit=no", "ntlmssp_client:56bit=yes"},
+     ResponseVersion::ntlm_v2,
+     set({key_56}),
+     set({key_128})},
+    {"NTLMv2, 40 bit", {"ntlmssp_client:128bit=no"}, ResponseVersion::ntlm_v2, kEss, set({key_56, key_128})},
+    {"NTLMv2, no key exchange", {"ntlmssp_client:keyexchange=no"}, ResponseVersion::ntlm_v2, kEss, set({key_exchange})},
+    {"NTLMv2, OEM text", {"ntlmssp_client:unicode=no"}, ResponseVersion::ntlm_v2, set({oem}), set({unicode})},
+    {"NTLMv1 with ESS",
+     {"client ntlmv2 auth=no"},
+     ResponseVersion::ntlm_v1_ess,
+     set({extended_session_security, key_exchange}),
+     kNone},
+    {"NTLMv1 with ESS, no key exchange",
+     {"client ntlmv2 auth=no", "ntlmssp_client:keyexchange=no"},
+     ResponseVersion::ntlm_v1_ess,
+     kEss,
+     set({key_exchange})},
+    {"NTLMv1", {"client ntlmv2 auth=no", "ntlmssp_client:ntlm2=no"}, ResponseVersion::ntlm_v1, set({key_exchange}), kEss},
+    {"NTLMv1 and LM",
+     {"client ntlmv2 auth=no", "client lanman auth=yes", "ntlmssp_client:ntlm2=no"},
+     ResponseVersion::ntlm_v1,
+     set({key_exchange}),
+     kEss},
+    {"LM_KEY",
+     {"client ntlmv2 auth=no", "client lanman auth=yes", "ntlmssp_client:ntlm2=no", "ntlmssp_client:lm_key=yes",
+      "ntlmssp_client:allow_lm_key=yes"},
+     ResponseVersion::ntlm_v1,
+     set({lm_key, key_exchange}),
+     kEss,
+     LmKeys::danger_agreed},
+};
+
+TEST(SambaNtlmAuth, ItsClientLogsOnHereInEveryVariantAndHasTheSameKey) {
+  REQUIRE_NTLM_AUTH();
+  for (const TheirClient& row : kTheirClients) {
+    SCOPED_TRACE(row.name);
+    NtlmAuth client{"ntlmssp-client-1", kPassword, row.options};
+    auto server = our_server(client.ask_for("YR", "YR"), row.lm_keys);
+    ASSERT_TRUE(server) << server.error().to_line();
+    const Bytes authenticate = client.ask_for("TT " + to_base64(server->challenge_message()), "AF");
+    const auto done = finish_any(std::move(*server), authenticate, kPassword);
+    ASSERT_TRUE(done) << done.error().to_line();
+    EXPECT_EQ(done->version(), row.version);
+    EXPECT_EQ(done->negotiated().wire() & row.present.wire(), row.present.wire());
+    EXPECT_EQ(done->negotiated().wire() & row.absent.wire(), 0u);
+    EXPECT_EQ(to_hex(client.ask_for("GK", "GK")), to_hex(done->exported_session_key().reveal()));
+  }
+}
+
+TEST(SambaNtlmAuth, R7_ItsClientIsRefusedHereInEveryVariantWithAnotherPassword) {
+  REQUIRE_NTLM_AUTH();
+  for (const TheirClient& row : kTheirClients) {
+    NtlmAuth client{"ntlmssp-client-1", kWrongPassword, row.options};
+    auto server = our_server(client.ask_for("YR", "YR"), row.lm_keys);
+    ASSERT_TRUE(server) << row.name;
+    const Bytes authenticate = client.ask_for("TT " + to_base64(server->challenge_message()), "AF");
+    EXPECT_EQ(code_of(finish_any(std::move(*server), authenticate, kPassword)), "wrong_password") << row.name;
+  }
+}
+
+struct OurClient {
+  const char* name;
+  OurForm form;
+  std::vector<const char*> options{};  // of its server
+};
+
+constexpr NegotiateFlags kOurs = InitiatorConfig::kDefaultOffer;
+constexpr NegotiateFlags kOursOld = kOurs.without(extended_session_security);
+
+const OurClient kOurClients[] = {
+    {"NTLMv2 without ESS", {kOursOld}},
+    {"NTLMv2, 56 bit", {kOurs.without(key_128)}},
+    {"NTLMv2, 40 bit", {kOurs.without(key_128).without(key_56)}},
+    {"NTLMv2, no key exchange", {kOurs.without(key_exchange)}},
+    {"LMv2 alone", {kOurs, ResponseKind::danger_lm_v2}},
+    {"NTLMv1 with ESS", {kOurs, ResponseKind::danger_ntlm_v1}},
+    {"NTLMv1 with ESS, no key exchange", {kOurs.without(key_exchange), ResponseKind::danger_ntlm_v1}},
+    {"NTLMv1", {kOursOld, ResponseKind::danger_ntlm_v1}},
+    {"NTLMv1 and LM", {kOursOld, ResponseKind::danger_ntlm_v1_with_lm}},
+    {"LM alone", {kOursOld, ResponseKind::danger_lm}},
+    {"LM_KEY",
+     {kOursOld.with(lm_key), ResponseKind::danger_ntlm_v1_with_lm, LmKeys::danger_agreed},
+     {"lanman auth=yes", "ntlmssp_server:allow_lm_key=yes"}},
+};
+
+TEST(SambaNtlmAuth, OurClientLogsOnThereInEveryVariantAndHasTheSameKey) {
+  REQUIRE_NTLM_AUTH();
+  for (const OurClient& row : kOurClients) {
+    SCOPED_TRACE(row.name);
+    NtlmAuth server{"squid-2.5-ntlmssp", kPassword, row.options};
+    auto client = our_client(kPassword, row.form);
+    const Bytes challenge = server.ask_for("YR " + to_base64(client.negotiate_message()), "TT");
+    const auto done = answer(std::move(client), challenge);
+    ASSERT_TRUE(done) << done.error().to_line();
+    EXPECT_EQ(server.ask("KK " + to_base64(done->authenticate_message())), "AF LAB\\alice");
+    EXPECT_EQ(to_hex(server.ask_for("GK", "GK")), to_hex(done->exported_session_key().reveal()));
+  }
+}
+
+TEST(SambaNtlmAuth, OurClientIsRefusedThereInEveryVariantWithAnotherPassword) {
+  REQUIRE_NTLM_AUTH();
+  for (const OurClient& row : kOurClients) {
+    NtlmAuth server{"squid-2.5-ntlmssp", kPassword, row.options};
+    auto client = our_client(kWrongPassword, row.form);
+    const Bytes challenge = server.ask_for("YR " + to_base64(client.negotiate_message()), "TT");
+    const auto done = answer(std::move(client), challenge);
+    ASSERT_TRUE(done) << done.error().to_line();
+    EXPECT_EQ(server.ask("KK " + to_base64(done->authenticate_message())).substr(0, 2), "NA") << row.name;
+  }
 }
 
 }  // namespace

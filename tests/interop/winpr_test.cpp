@@ -4,6 +4,7 @@
 
 #include "crypto/rc4.hpp"
 #include "interop_support.hpp"
+#include "traffic.hpp"
 
 #if defined(POSTERN_HAS_WINPR)
 #include <winpr/ntlm.h>
@@ -42,9 +43,14 @@ class WinPr : public testing::Test {
     SecInvalidateHandle(&context_);
     SecInvalidateHandle(&credential_);
   }
-  void TearDown() override {
+  void TearDown() override { forget(); }
+  /// Lets go of the context and the credential: the next logon starts anew.
+  void forget() {
     if (SecIsValidHandle(&context_)) sspi_->DeleteSecurityContext(&context_);
     if (SecIsValidHandle(&credential_)) sspi_->FreeCredentialsHandle(&credential_);
+    SecInvalidateHandle(&context_);
+    SecInvalidateHandle(&credential_);
+    sent_ = received_ = 0;
   }
 
   // ---- as a server ----
@@ -55,7 +61,7 @@ class WinPr : public testing::Test {
               SEC_E_OK);
     Token in{negotiate}, out;
     ULONG attributes = 0;
-    EXPECT_EQ(sspi_->AcceptSecurityContext(&credential_, nullptr, &in.description, kServerWants, SECURITY_NATIVE_DREP, &context_,
+    EXPECT_EQ(sspi_->AcceptSecurityContext(&credential_, nullptr, &in.description, server_wants_, SECURITY_NATIVE_DREP, &context_,
                                            &out.description, &attributes, &expiry),
               SEC_I_CONTINUE_NEEDED);
     SecPkgContext_AuthNtlmHash hash{};
@@ -69,7 +75,7 @@ class WinPr : public testing::Test {
     Token in{authenticate};
     TimeStamp expiry;
     ULONG attributes = 0;
-    const SECURITY_STATUS status = sspi_->AcceptSecurityContext(&credential_, &context_, &in.description, kServerWants,
+    const SECURITY_STATUS status = sspi_->AcceptSecurityContext(&credential_, &context_, &in.description, server_wants_,
                                                                 SECURITY_NATIVE_DREP, &context_, nullptr, &attributes, &expiry);
     return status == SEC_I_COMPLETE_NEEDED ? sspi_->CompleteAuthToken(&context_, &in.description) : status;
   }
@@ -90,7 +96,7 @@ class WinPr : public testing::Test {
               SEC_E_OK);
     Token out;
     ULONG attributes = 0;
-    EXPECT_EQ(sspi_->InitializeSecurityContextW(&credential_, nullptr, pointer(service_), kClientWants, 0, SECURITY_NATIVE_DREP,
+    EXPECT_EQ(sspi_->InitializeSecurityContextW(&credential_, nullptr, pointer(service_), client_wants_, 0, SECURITY_NATIVE_DREP,
                                                 nullptr, 0, &context_, &out.description, &attributes, &expiry),
               SEC_I_CONTINUE_NEEDED);
     return out.bytes();
@@ -100,7 +106,7 @@ class WinPr : public testing::Test {
     TimeStamp expiry;
     ULONG attributes = 0;
     const SECURITY_STATUS status =
-        sspi_->InitializeSecurityContextW(&credential_, &context_, pointer(service_), kClientWants, 0, SECURITY_NATIVE_DREP,
+        sspi_->InitializeSecurityContextW(&credential_, &context_, pointer(service_), client_wants_, 0, SECURITY_NATIVE_DREP,
                                           &in.description, 0, &context_, &out.description, &attributes, &expiry);
     EXPECT_TRUE(status == SEC_E_OK || status == SEC_I_COMPLETE_NEEDED) << std::hex << status;
     return out.bytes();
@@ -116,9 +122,68 @@ class WinPr : public testing::Test {
     return data;
   }
 
-  static constexpr ULONG kClientWants =
-      ISC_REQ_CONFIDENTIALITY | ISC_REQ_INTEGRITY | ISC_REQ_REPLAY_DETECT | ISC_REQ_SEQUENCE_DETECT;
-  static constexpr ULONG kServerWants = ASC_REQ_CONFIDENTIALITY | ASC_REQ_INTEGRITY;
+  /// EncryptMessage and DecryptMessage; where confidentiality was not asked for they leave the text as it is, and sign it. They are
+  /// told the number of each message.
+  PeerTraffic traffic() {
+    PeerTraffic peer;
+    peer.wrap = [this](ByteView text) -> std::optional<Bytes> { return encrypted(text); };
+    peer.unwrap = [this](ByteView token) { return decrypted(token.subspan(kSignatureBytes), token.first(kSignatureBytes)); };
+    peer.sign = [this](ByteView text) -> std::optional<Bytes> {
+      const Bytes token = encrypted(text);
+      EXPECT_TRUE(std::ranges::equal(ByteView{token}.subspan(kSignatureBytes), text)) << "it sealed";
+      return to_bytes(ByteView{token}.first(kSignatureBytes));
+    };
+    peer.verify = [this](ByteView text, ByteView signature) { return decrypted(text, signature).has_value(); };
+    return peer;
+  }
+  Bytes encrypted(ByteView text) {
+    Bytes token(kSignatureBytes);
+    token.insert(token.end(), text.begin(), text.end());
+    EXPECT_EQ(with_buffers(token, [this](SecBufferDesc& all) { return sspi_->EncryptMessage(&context_, 0, &all, sent_++); }),
+              SEC_E_OK);
+    return token;
+  }
+  std::optional<Bytes> decrypted(ByteView text, ByteView signature) {
+    Bytes token = to_bytes(signature);
+    token.insert(token.end(), text.begin(), text.end());
+    ULONG quality = 0;
+    const SECURITY_STATUS status =
+        with_buffers(token, [&](SecBufferDesc& all) { return sspi_->DecryptMessage(&context_, &all, received_++, &quality); });
+    if (status != SEC_E_OK) return std::nullopt;
+    return to_bytes(ByteView{token}.subspan(kSignatureBytes));
+  }
+  template <typename Call>
+  static SECURITY_STATUS with_buffers(Bytes& token, const Call& call) {
+    SecBuffer buffers[2] = {{static_cast<ULONG>(token.size() - kSignatureBytes), SECBUFFER_DATA, token.data() + kSignatureBytes},
+                            {kSignatureBytes, SECBUFFER_TOKEN, token.data()}};
+    SecBufferDesc all{SECBUFFER_VERSION, 2, buffers};
+    return call(all);
+  }
+
+  // ---- sessions ----
+  std::optional<Session> session_there(NegotiateFlags offered) {
+    forget();
+    auto client = our_client(kPassword, offered);
+    const Bytes challenge = challenge_for(client.negotiate_message(), kPassword);
+    const auto done = answer(std::move(client), challenge);
+    EXPECT_TRUE(done) << done.error().to_line();
+    if (!done || judge(done->authenticate_message()) != SEC_E_OK) return std::nullopt;
+    return Session{SessionSecurity{done->negotiated(), done->exported_session_key(), Role::client}, traffic()};
+  }
+  std::optional<Session> session_here() {
+    forget();
+    auto server = our_server(negotiate_with(kPassword));
+    EXPECT_TRUE(server) << server.error().to_line();
+    const Bytes authenticate = authenticate_for(server->challenge_message());
+    const auto done = finish(std::move(*server), authenticate, hash_of(kPassword));
+    EXPECT_TRUE(done) << done.error().to_line();
+    if (!done) return std::nullopt;
+    return Session{SessionSecurity{done->negotiated(), done->exported_session_key(), Role::server}, traffic()};
+  }
+
+  ULONG client_wants_ = ISC_REQ_CONFIDENTIALITY | ISC_REQ_INTEGRITY | ISC_REQ_REPLAY_DETECT | ISC_REQ_SEQUENCE_DETECT;
+  ULONG server_wants_ = ASC_REQ_CONFIDENTIALITY | ASC_REQ_INTEGRITY;
+  ULONG sent_ = 0, received_ = 0;
   SecurityFunctionTableW* sspi_ = nullptr;
   CtxtHandle context_{};
   CredHandle credential_{};
@@ -183,6 +248,60 @@ TEST_F(WinPr, IsRefusedByOurAcceptorWithAnotherPassword) {
   ASSERT_TRUE(server);
   const Bytes authenticate = authenticate_for(server->challenge_message());
   EXPECT_EQ(code_of(finish(std::move(*server), authenticate, hash_of(kPassword))), "wrong_password");
+}
+
+// ---- traffic -------------------------------------------------------------------------------------------------------------------
+
+TEST_F(WinPr, SealedMessagesOfUpTo4MiBAndThousandsInARowGoBothWaysWithItsClient) {
+  std::optional<Session> session = session_here();
+  ASSERT_TRUE(session && session->ours.can_seal());
+  ASSERT_NO_FATAL_FAILURE(expect_messages(*session, {Kind::sealed}, kEverySize));
+  ASSERT_NO_FATAL_FAILURE(expect_many_messages(*session, {Kind::sealed}));
+  ASSERT_NO_FATAL_FAILURE(expect_we_refuse_flipped_bits(*session, Kind::sealed));
+  ASSERT_NO_FATAL_FAILURE(expect_messages(*session, {Kind::sealed}, kEverySize));
+  expect_the_peer_refuses_a_flipped_bit(*session, Kind::sealed);
+}
+
+TEST_F(WinPr, SealedMessagesOfUpTo4MiBAndThousandsInARowGoBothWaysWithItsServer) {
+  std::optional<Session> session = session_there(kSealing);
+  ASSERT_TRUE(session && session->ours.can_seal());
+  ASSERT_NO_FATAL_FAILURE(expect_messages(*session, {Kind::sealed}, kEverySize));
+  ASSERT_NO_FATAL_FAILURE(expect_many_messages(*session, {Kind::sealed}));
+  ASSERT_NO_FATAL_FAILURE(expect_we_refuse_flipped_bits(*session, Kind::sealed));
+  ASSERT_NO_FATAL_FAILURE(expect_messages(*session, {Kind::sealed}, kEverySize));
+  expect_the_peer_refuses_a_flipped_bit(*session, Kind::sealed);
+}
+
+TEST_F(WinPr, WithoutConfidentialitySignedMessagesGoBothWays) {
+  client_wants_ &= ~ULONG{ISC_REQ_CONFIDENTIALITY};
+  server_wants_ &= ~ULONG{ASC_REQ_CONFIDENTIALITY};
+  for (const bool it_is_the_client : {true, false}) {
+    SCOPED_TRACE(it_is_the_client);
+    std::optional<Session> session = it_is_the_client ? session_here() : session_there(kSealing.without(NegotiateFlag::seal));
+    ASSERT_TRUE(session);
+    EXPECT_FALSE(session->ours.can_seal());
+    ASSERT_NO_FATAL_FAILURE(expect_messages(*session, {Kind::signed_only}, kEverySize));
+    ASSERT_NO_FATAL_FAILURE(expect_many_messages(*session, {Kind::signed_only}));
+    ASSERT_NO_FATAL_FAILURE(expect_we_refuse_flipped_bits(*session, Kind::signed_only));
+    expect_the_peer_refuses_a_flipped_bit(*session, Kind::signed_only);
+  }
+}
+
+/// Handshakes alone: WinPR 2.11 seals with 128 bit, ESS and an exchanged key whatever is negotiated (docs/peers.md).
+TEST_F(WinPr, ItsServerTakesOurClientInEveryFormOfKeysWithTheRightPasswordOnly) {
+  for (const NegotiateFlags offered : {kSealing.without(NegotiateFlag::key_exchange), kSealing.without(NegotiateFlag::key_128),
+                                       kSealing.without(NegotiateFlag::key_128).without(NegotiateFlag::key_56),
+                                       kSealing.without(NegotiateFlag::extended_session_security)}) {
+    for (const char* const password : {kPassword, kWrongPassword}) {
+      forget();
+      auto client = our_client(password, offered);
+      const Bytes challenge = challenge_for(client.negotiate_message(), kPassword);
+      const auto done = answer(std::move(client), challenge);
+      ASSERT_TRUE(done) << done.error().to_line();
+      EXPECT_EQ(session_bits(done->negotiated()).to_hex(), session_bits(offered).to_hex());
+      EXPECT_EQ(judge(done->authenticate_message()) == SEC_E_OK, password == kPassword) << offered.to_hex();
+    }
+  }
 }
 
 }  // namespace
