@@ -75,8 +75,7 @@ struct OurClient {
 constexpr NegotiateFlags kOurs = InitiatorConfig::kDefaultOffer.with(seal);
 constexpr NegotiateFlags kOursOld = kOurs.without(extended_session_security);
 
-/// NTLMv1 with ESS stands at level 2: at level 1 gss-ntlmssp 1.2.0 also looks at the LM field, which holds no proof then, and takes
-/// any password.
+/// NTLMv1 with ESS stands at level 2: below, gss-ntlmssp 1.2.0 is no judge of it (docs/peers.md).
 const OurClient kOurClients[] = {
     {"NTLMv2", 3, {kOurs}, kModern},
     {"NTLMv2 at level 5", 5, {kOurs}, kModern},
