@@ -61,6 +61,7 @@ class WinPr final : public Peer {
   bool open_session() override {
     Stopwatch off{false};
     session_ = std::make_unique<Contexts>(sspi_);
+    sequence_number_ = 0;
     if (!exchange(off, *session_)) return false;
     SecPkgContext_Sizes sizes{};
     if (sspi_->QueryContextAttributesW(&session_->client, SECPKG_ATTR_SIZES, &sizes) != SEC_E_OK) return false;

@@ -275,13 +275,13 @@ Result<MicProof> PendingVerification::prove_mic(const ResponseVerified& verified
   switch (claims_.mic) {
     case MicState::present: {
       if (!can_check_mic()) return fail(ErrorCode::unsupported, "MIC", Error::kNoOffset, "the other two messages are needed");
-      const ExportedSessionKey key = exported_session_key(verified);
+      ExportedSessionKey key = exported_session_key(verified);
       const wire::Mic expected = compute_mic(key, negotiate_, challenge_, authenticate_);
       if (!constant_time_equal(expected.bytes(), message_.mic->bytes())) {
         return fail(ErrorCode::mic_wrong, "AUTHENTICATE.MIC", wire::AuthenticateMessage::kMicOffset,
                     "the messages were altered on their way");
       }
-      return MicProof{MicVerified{}};
+      return MicProof{MicVerified{std::move(key)}};
     }
     case MicState::announced_missing:
       return fail(ErrorCode::mic_wrong, "AUTHENTICATE.MIC", wire::AuthenticateMessage::kMicOffset,
@@ -305,13 +305,16 @@ Result<BindingsProof> PendingVerification::prove_bindings(std::span<const Channe
 Established PendingVerification::establish(ResponseVerified verified, MicProof mic, BindingsProof, TargetNameProof,
                                            LogonAllowed) && {
   if (!verified.is_of(request_)) std::abort();
-  if (std::holds_alternative<MicVerified>(mic)) claims_.mic = MicState::verified;
+  auto* mic_verified = std::get_if<MicVerified>(&mic);
+  if (mic_verified != nullptr) claims_.mic = MicState::verified;
   if (verified.standing() == Standing::danger_guest) {
     const NegotiateFlags keyless =
         negotiated_.without(NegotiateFlag::sign).without(NegotiateFlag::seal).without(NegotiateFlag::key_exchange);
     return Established{std::move(claims_), verified, keyless, ExportedSessionKey{}};
   }
-  return Established{std::move(claims_), verified, negotiated_, exported_session_key(verified)};
+  ExportedSessionKey key =
+      mic_verified != nullptr ? std::move(mic_verified->exported_session_key_) : exported_session_key(verified);
+  return Established{std::move(claims_), verified, negotiated_, std::move(key)};
 }
 
 }  // namespace postern::ntlm

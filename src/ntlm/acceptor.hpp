@@ -59,8 +59,10 @@ struct Waiver {
 };
 
 class MicVerified {
-  MicVerified() = default;
+  explicit MicVerified(ExportedSessionKey key) : exported_session_key_{std::move(key)} {}
   friend class PendingVerification;
+
+  ExportedSessionKey exported_session_key_;  ///< what the MIC was made with: `establish` need not compute it again
 };
 class MicNotRequired {
  public:
