@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,7 +13,6 @@
 #include "base/reader.hpp"
 #include "base/secret.hpp"
 #include "edge/ipc/client/socket_owner.hpp"
-#include "edge/ipc/client/socket_path.hpp"
 
 namespace postern::cli {
 namespace {
@@ -77,20 +75,6 @@ struct WipedText {
 };
 
 }  // namespace
-
-std::string admin_socket_path(const std::string& option) {
-  if (!ipc::runs_privileged()) {
-    if (!option.empty()) return option;
-    if (const char* path = std::getenv("POSTERN_SOCKET"); path != nullptr && *path != '\0') return path;
-    // Below a checkout whose ./start runs, and nowhere else: a socket of our own there, when the machine has no installed
-    // authority.
-    struct stat status{};
-    const std::string demo{kDemoAdminSocket};
-    const bool installed = ::access(std::string{kDefaultAdminSocket}.c_str(), F_OK) == 0;
-    if (!installed && ::lstat(demo.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && status.st_uid == ::getuid()) return demo;
-  }
-  return std::string{kDefaultAdminSocket};
-}
 
 Result<AdminClient> AdminClient::connect(const std::string& path) {
   sockaddr_un address{};

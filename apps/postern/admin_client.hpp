@@ -8,14 +8,8 @@
 
 namespace postern::cli {
 
-inline constexpr std::string_view kDefaultAdminSocket = "/run/postern/admin.sock";
-inline constexpr std::string_view kDemoAdminSocket = ".postern/run/admin.sock";  ///< what ./start makes
-inline constexpr std::size_t kMaxAdminReplyBytes = 64 * 1024 * 1024;             ///< ten thousand accounts and room
+inline constexpr std::size_t kMaxAdminReplyBytes = 64 * 1024 * 1024;  ///< ten thousand accounts and room
 inline constexpr int kAdminDeadlineSeconds = 30;
-
-/// The socket: `--socket`, else POSTERN_SOCKET, else the default, else, if that is not there, the one that ./start made in this
-/// folder. All but the default are ignored in a privileged process (R31).
-[[nodiscard]] std::string admin_socket_path(const std::string& option);
 
 class AdminClient {
  public:

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "postern/admin_client.hpp"
+#include "postern/admin_socket.hpp"
 #include "postern/commands.hpp"
 #include "postern/token_verify.hpp"
 
@@ -9,7 +10,9 @@ namespace {
 
 /// Sends the request and prints what the answer holds under `member`.
 ExitCode ask_and_print(const Context& context, Json request, const char* member, const Output& output) {
-  auto client = AdminClient::connect(admin_socket_path(context.socket));
+  const auto socket = admin_socket_path(context.socket, context.config);
+  if (!socket) return output.fail(socket.error());
+  auto client = AdminClient::connect(*socket);
   if (!client) return output.fail(client.error());
   auto answer = client->ask(std::move(request));
   if (!answer) return output.fail(answer.error());

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "postern/admin_client.hpp"
+#include "postern/admin_socket.hpp"
 #include "postern/commands.hpp"
 
 namespace postern::cli {
@@ -50,7 +51,9 @@ void print(const Json& events, const Output& output) {
 }
 
 ExitCode run_events(const Context& context, const EventArguments& arguments, const Output& output) {
-  auto client = AdminClient::connect(admin_socket_path(context.socket));
+  const auto socket = admin_socket_path(context.socket, context.config);
+  if (!socket) return output.fail(socket.error());
+  auto client = AdminClient::connect(*socket);
   if (!client) return output.fail(client.error());
   Json request{{"op", "events"}, {"limit", arguments.limit}, {"newest", true}};
   const std::pair<const char*, const std::string*> filters[] = {{"account", &arguments.account}, {"server", &arguments.server},

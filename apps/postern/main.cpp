@@ -24,7 +24,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "postern " POSTERN_VERSION);
   app.add_flag("--json", context.json, "Answer with JSON (docs/json.md)");
   app.add_option("--socket", context.socket, "The authority's admin socket (also POSTERN_SOCKET)");
-  app.add_option("--config", context.config, "The configuration file");
+  app.add_option("--config", context.config, "posternd's configuration file, for where its admin socket is");
   app.footer(
       "Example:\n"
       "  postern token show --json TlRMTVNTUAABAAAABoIIAAAAAAAAAAAAAAAAAAAAAAA=\n"
