@@ -20,4 +20,4 @@ string(REGEX REPLACE "/$" "" POSTERN_PC_TO_PREFIX "${POSTERN_PC_TO_PREFIX}")
 configure_file(${PROJECT_SOURCE_DIR}/packaging/library/postern.pc.in ${CMAKE_BINARY_DIR}/packaging/postern.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/packaging/postern.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT library
-        FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.h" PATTERN "*.hpp")
+        FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.h" PATTERN "CMakeLists.txt")
