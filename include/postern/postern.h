@@ -256,7 +256,7 @@ POSTERN_API postern_status postern_context_step(postern_context* context, const 
 /** NULL is allowed. Wipes all keys. A session that was taken lives on. */
 POSTERN_API void postern_context_destroy(postern_context* context) POSTERN_NOEXCEPT;
 
-/** Kind of response (MS-NLMP 3.3). */
+/** Kind of response (MS-NLMP 3.3.1, 3.3.2). */
 typedef enum postern_response_version {
   POSTERN_VERSION_ANONYMOUS = 0,
   POSTERN_VERSION_LM = 1,

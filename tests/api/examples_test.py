@@ -91,7 +91,7 @@ class ApiExamples(unittest.TestCase):
     def test_TheExamplesBuildWithFindPackageAndWork(self):
         build = self.folder / "cmake-build"
         sanitize = " ".join(SANITIZE)
-        self.run_tool("cmake", "-S", ROOT / "examples", "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_C_FLAGS={sanitize}", f"-DCMAKE_CXX_FLAGS={sanitize}")
+        self.run_tool("cmake", "-G", "Ninja", "-S", ROOT / "examples", "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_C_FLAGS={sanitize}", f"-DCMAKE_CXX_FLAGS={sanitize}")
         self.run_tool("cmake", "--build", build)
         self.examples_work({f"{name}_{language}": build / f"{name}_{language}" for name in NAMES for language in ("c", "cpp")})
 
@@ -117,7 +117,7 @@ class ApiExamples(unittest.TestCase):
         for path in self.prefix.rglob("*"):
             if path.suffix in (".pc", ".cmake", ".h", ".hpp"):
                 self.assertNotIn(str(ROOT), path.read_text(), path.name)
-                self.assertNotIn("@", re.sub(r"name@|user@|alice@", "", path.read_text()) if path.suffix == ".pc" else "", path.name)
+        self.assertNotIn("@", next(self.prefix.rglob("postern.pc")).read_text(), "a name that was not filled in")
         shared = next(self.prefix.rglob("libpostern.so"))
         self.assertEqual(os.readlink(shared), "libpostern.so.0")
 
