@@ -141,8 +141,9 @@ postern_status postern_session_take(postern_context* context, postern_session** 
     POSTERN_CHECK(api::needs(session != nullptr, "session"));
     POSTERN_TRY(completed, api::completed_with_key(context));
     if (context->session_is_taken) return api::refuse(POSTERN_MISUSE, "context", "its session was taken before");
-    *session = new postern_session{
-        postern::ntlm::SessionSecurity{completed->negotiated, *completed->exported_session_key, completed->role, completed->first}};
+    postern::ntlm::SessionSecurity security{completed->negotiated, *completed->exported_session_key, completed->role,
+                                            completed->first};
+    *session = std::make_unique<postern_session>(std::move(security)).release();
     context->session_is_taken = true;
     return POSTERN_OK;
   });

@@ -77,5 +77,6 @@ struct postern_context {
 };
 
 struct postern_session {
+  explicit postern_session(postern::ntlm::SessionSecurity taken) noexcept : security{std::move(taken)} {}
   postern::ntlm::SessionSecurity security;
 };

@@ -90,7 +90,7 @@ class ServerHandshake : public Handshake {
     if (auto* logon = std::get_if<ntlm::NegotiatedLogon>(&state_); logon != nullptr && !logon->awaits_negotiate()) {
       output = ntlm::reject_token(carrier(), input);
       POSTERN_TRY(answered, std::move(*logon).on_authenticate(input));
-      return judge(std::move(answered.pending), std::move(answered.end), output);
+      return judge(std::move(answered.pending), answered.end, output);
     }
     std::array<std::uint8_t, wire::ServerChallenge::kSize> bytes{};
     POSTERN_CHECK(plan_.environment.fill_random(bytes));
@@ -180,7 +180,7 @@ class ServerHandshake : public Handshake {
     Completed completed;
     completed.channel_binding = binding_of(pending.binding_state(plan_.accepted.bindings));
     const ntlm::Established established =
-        std::move(pending).establish(std::move(compared.verified), std::move(mic), std::move(bindings), std::move(target_name),
+        std::move(pending).establish(std::move(compared.verified), mic, bindings, std::move(target_name),
                                      ntlm::LogonAllowed{"the program's own password source"});
     const ntlm::Claims& claims = established.claims();
     completed.user = claims.user;

@@ -82,7 +82,7 @@ postern_status postern_session_import(const void* exported, size_t exported_size
     POSTERN_TRY(functions, api::read_aead(aead));
     api::CallersAead opening{functions};
     POSTERN_TRY(security, postern::ntlm::SessionCodec::import_session(bytes, opening));
-    *session = new postern_session{std::move(security)};
+    *session = std::make_unique<postern_session>(std::move(security)).release();
     return POSTERN_OK;
   });
 }
