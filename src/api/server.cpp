@@ -180,7 +180,7 @@ class ServerHandshake : public Handshake {
     Completed completed;
     completed.channel_binding = binding_of(pending.binding_state(plan_.accepted.bindings));
     const ntlm::Established established =
-        std::move(pending).establish(std::move(compared.verified), mic, bindings, std::move(target_name),
+        std::move(pending).establish(std::move(compared.verified), std::move(mic), bindings, std::move(target_name),
                                      ntlm::LogonAllowed{"the program's own password source"});
     const ntlm::Claims& claims = established.claims();
     completed.user = claims.user;
