@@ -1,5 +1,6 @@
 # Where things go: cmake --install build/release [--prefix /usr]. Programs that are not built are left out.
 include(GNUInstallDirs)
+include(cmake/InstallLibrary.cmake)
 
 if(TARGET postern)
   install(TARGETS postern RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "../tests/ntlm/ntlm_test_support.hpp"
+#include "ntlm/session_codec.hpp"
 
 namespace {
 
@@ -67,6 +68,21 @@ void write_frame(const char* target, const char* name, Message message) {
   write(target, name, ByteView{frame}.subspan(4));
 }
 
+/// What fuzz/session_import.cpp takes: no AEAD around it.
+class IdentityAead : public SessionAead {
+ public:
+  Result<Bytes> seal(ByteView, ByteView plain) override { return to_bytes(plain); }
+  Result<SecretBytes> open(ByteView, ByteView sealed) override { return SecretBytes{sealed}; }
+};
+
+void write_session(const char* name, wire::NegotiateFlags flags, int messages_before) {
+  SessionSecurity session{flags, fixed<ExportedSessionKey>("000102030405060708090a0b0c0d0e0f"), Role::client};
+  Bytes text(9);
+  for (int i = 0; i < messages_before; ++i) static_cast<void>(session.seal(text, text).value());
+  IdentityAead aead;
+  write("session_import", name, SessionCodec::export_session(session, aead).value());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -101,5 +117,11 @@ int main(int argc, char** argv) {
   verdict.session_key.emplace();
   write_frame("authority_reply", "verdict", Reply{std::move(verdict)});
   write_frame("authority_reply", "denied", Reply{Verdict{}});
+
+  write_session("untouched", wire::NegotiateFlags{0x60080231}, 0);
+  write_session("under-way", wire::NegotiateFlags{0x60080231}, 3);
+  write_session("one-stream", wire::NegotiateFlags{0x00000231}, 2);
+  write_session("lm-key-40", wire::NegotiateFlags{0x000002b1}, 1);
+  write_session("connectionless", wire::NegotiateFlags{0x60080271}, 1);
   return 0;
 }

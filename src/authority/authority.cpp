@@ -218,7 +218,7 @@ void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRe
   const auto current = snapshot();
   const Service* service = allowed_service(*current, peer, request.service);
   auto judgement = new_judgement(service == nullptr ? kNoService : *service, request.connection, current);
-  judgement->reject_token = reject_token(request.carrier, request.token);
+  judgement->reject_token = ntlm::reject_token(request.carrier, request.token);
   if (service == nullptr) {
     judgement->facts.server.name = request.service;
     judgement->findings.push_back({"service-not-allowed", event::Severity::warning,
@@ -234,8 +234,8 @@ void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRe
   }
 
   const FileTime now = judgement->now;
-  auto begun = NegotiatedLogon::begin(request.carrier, request.token, current->acceptor,
-                                      environment_.random_value<wire::ServerChallenge>(), now);
+  auto begun = ntlm::NegotiatedLogon::begin(request.carrier, request.token, current->acceptor,
+                                            environment_.random_value<wire::ServerChallenge>(), now);
   if (!begun) {
     judgement->facts.package = package_of(request.carrier, request.token);
     judgement->deny(begun.error());
@@ -270,13 +270,13 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
                                    event::Severity::warning,
                                    "a response came for a handshake that is unknown, used or older than its lifetime",
                                    {}});
-    judgement->reject_token = reject_token(ntlm::Carrier::negotiate, request.token);
+    judgement->reject_token = ntlm::reject_token(ntlm::Carrier::negotiate, request.token);
     judgement->deny(NtStatus::request_not_accepted, "no such handshake: unknown, used already, or older than its lifetime");
     return conclude(std::move(judgement), answer);
   }
   const Service* service = allowed_service(*current, peer, half_open->service);
   auto judgement = new_judgement(service == nullptr ? kNoService : *service, half_open->connection, current);
-  judgement->reject_token = reject_token(ntlm::Carrier::negotiate, request.token);
+  judgement->reject_token = ntlm::reject_token(ntlm::Carrier::negotiate, request.token);
   if (service == nullptr) {
     judgement->facts.server.name = half_open->service;
     judgement->deny(NtStatus::access_denied, "a reload took the service " + half_open->service + " away");
@@ -356,7 +356,7 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   conclude(std::move(judgement), answer);
 }
 
-void Authority::compare(Judgement& judgement, NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request,
+void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request,
                         AccountSlot& slot) {
   const ntlm::PendingVerification& pending = answered.pending;
   const Config& config = judgement.snapshot->config;

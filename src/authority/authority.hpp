@@ -72,7 +72,8 @@ class Authority {
   void publish(Config config, std::optional<std::vector<account::Domain>> domains);
   [[nodiscard]] const Service* allowed_service(const Snapshot& snapshot, const Peer& peer, std::string_view name) const;
 
-  void compare(Judgement& judgement, NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request, AccountSlot& slot);
+  void compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request,
+               AccountSlot& slot);
   /// Records the judgement, then answers. What could not be recorded is denied (R33).
   void conclude(std::shared_ptr<Judgement> judgement, const Answer& answer);
   void answer_recorded(const std::shared_ptr<Judgement>& judgement, const Committer::Outcome& outcome, const Answer& answer);

@@ -12,8 +12,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "authority/spnego_acceptor.hpp"
 #include "ntlm/authority_protocol.hpp"
+#include "ntlm/spnego_acceptor.hpp"
 
 namespace postern::authority {
 
@@ -25,7 +25,7 @@ struct HalfOpen {
   ntlm::ConnectionFacts connection{};
   FileTime server_time{};
   std::shared_ptr<const ntlm::ServerNames> names{};  ///< those that the CHALLENGE gave
-  NegotiatedLogon logon;
+  ntlm::NegotiatedLogon logon;
 };
 
 class HandshakeTable {

@@ -39,6 +39,7 @@ class HmacMd5Key {
   const HashState& outer() const&& = delete;
 
  private:
+  friend class StateAccess;
   friend class detail::Md5LanesKeys;
   HmacMd5Key(const HashState& inner, const HashState& outer) noexcept : inner_{inner}, outer_{outer} {}
 

@@ -47,6 +47,7 @@ class Rc4 {
   }
 
  private:
+  friend class StateAccess;
   friend class detail::WideRc4;
   friend class detail::Rc4Four;
 

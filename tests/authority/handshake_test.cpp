@@ -88,9 +88,9 @@ TEST_F(AuthorityTest, R31_HalfOpenHandshakesAreLimitedForAPeerOverAllItsConnecti
 
 TEST_F(AuthorityTest, R34_ANegotiateLongerThanAnyClientsIsNotKept) {
   Bytes negotiate = to_bytes(ntlm::Initiator::start(initiator_config({})).value().negotiate_message());
-  negotiate.resize(kMaxNegotiateBytes);
+  negotiate.resize(ntlm::kMaxNegotiateBytes);
   EXPECT_TRUE(std::holds_alternative<ntlm::Continue>(begin(begin_of({}, negotiate))));
-  negotiate.resize(kMaxNegotiateBytes + 1);
+  negotiate.resize(ntlm::kMaxNegotiateBytes + 1);
   EXPECT_EQ(verdict_of(begin(begin_of({}, negotiate))).status, NtStatus::invalid_parameter);
 }
 

@@ -9,12 +9,13 @@ from house import BUILD, ROOT
 from includes_test import LIST, SANS_IO, Rule, read_rules
 
 LINKS = pathlib.Path(__file__).with_name("allowed-links.txt")
+KEPT = pathlib.Path(__file__).parents[1] / "api/exported-symbols.txt"
 # Functions of the C library, and beginnings of mangled C++ names, that touch the world: a sans-IO room must not even refer to them.
 WORLDLY = re.compile(r"^(socket|connect|bind|listen|accept4?|send(to|msg)?|recv(from|msg)?|open(at)?(64)?|creat|fopen(64)?|read|write|poll|select|epoll_.*"
                      r"|(secure_)?getenv|clock_gettime|gettimeofday|time|localtime(_r)?|gmtime(_r)?|getrandom|getentropy|rand(om)?(_r)?|srand"
                      r"|pthread_create|fork|execve|system|printf|puts|_ZNSt6chrono.*3nowEv|_ZNSt6thread.*|_ZNSt13random_device.*"
                      r"|_ZNSt1[34]basic_[io]?f(stream|ilebuf).*|_ZNSt8ios_base4InitC1Ev)$")
-STANDARD_ONLY = SANS_IO + ("edge/ipc/client",)
+STANDARD_ONLY = SANS_IO + ("edge/ipc/client", "api")
 
 
 def read_graph(text: str) -> dict[str, list[str]]:
@@ -49,7 +50,7 @@ def graph_violations(graph: dict[str, list[str]], rules: dict[str, Rule]) -> lis
             elif room in STANDARD_ONLY and library != "Threads::Threads":
                 found.append(f"{target} may not link {library}: the standard libraries only")
         for reached in sorted(library for library in reachable(target, graph) if room_of_target(library, rules) in ("account", "authority")):
-            if (room.startswith("edge/") and room != "edge/ipc/server") or room in ("apps/postern", "apps/postern-gateway"):
+            if (room.startswith("edge/") and room != "edge/ipc/server") or room in ("apps/postern", "apps/postern-gateway", "api"):
                 found.append(f"{target} reaches {reached}")
     return found
 
@@ -86,6 +87,12 @@ def needed(program: pathlib.Path) -> set[str]:
 def link_violations(program: pathlib.Path, allowed: set[str]) -> list[str]:
     runtimes = {"libasan", "libubsan", "libtsan", "liblsan"}
     return sorted(f"{program.name} may not load {name}" for name in needed(program) - allowed - runtimes)
+
+
+def exported(library: pathlib.Path) -> list[str]:
+    """What a shared library shows, sorted; versions of symbols are left out."""
+    text = subprocess.run(["nm", "-D", "--defined-only", str(library)], capture_output=True, text=True, check=True).stdout
+    return sorted(words[2].split("@")[0] for line in text.splitlines() if (words := line.split())[1] not in "Aa")
 
 
 def symbols(binary: pathlib.Path, kinds: str) -> set[str]:
@@ -131,6 +138,23 @@ class HouseLinks(unittest.TestCase):
             self.assertGreater(len(theirs), 5)
             self.assertEqual(sorted(inside & theirs), [], f"{name} holds code of {room}")
 
+    def shared_library(self) -> pathlib.Path:
+        self.assertTrue((BUILD / "lib/libpostern.so.0").exists(), "libpostern is not built")
+        return BUILD / "lib/libpostern.so.0"
+
+    def test_LibposternLoadsOnlyWhatTheListAllows(self):
+        self.assertEqual(link_violations(self.shared_library(), read_links(LINKS.read_text())["libpostern"]), [])
+
+    def test_LibposternShowsTheKeptSymbolsAndNoOthers(self):
+        # A symbol that is gone breaks programs that were built before; one that is new is added to the list for good.
+        self.assertEqual(exported(self.shared_library()), KEPT.read_text().split())
+
+    def test_LibposternHoldsNoCodeOfAccountOrAuthority(self):
+        inside = symbols(self.shared_library(), "TtDdBbRrWwVv")
+        self.assertGreater(len(inside), 100, "a stripped library proves nothing")
+        for room in ("account", "authority"):
+            self.assertEqual(sorted(inside & symbols(self.archive(room), "TDBR")), [], room)
+
     def test_TheGatewayHoldsNoCodeOfAccountOrAuthority(self):
         self.without_authority("postern-gateway")
 
@@ -170,6 +194,8 @@ class HouseLinks(unittest.TestCase):
                                     "std::chrono::system_clock::now().time_since_epoch().count(); }\n", "-c")
             self.assertEqual(len([name for name in symbols(worldly, "U") if WORLDLY.match(name)]), 2)
             self.assertEqual(symbols(worldly, "T"), {"_Z1fv"})
+            library = self.compiled(folder, "library", "extern \"C\" int kept() { return 1; }\nint planted() { return 2; }\n", "-shared", "-fPIC")
+            self.assertEqual(exported(library), ["_Z7plantedv", "kept"])
             innocent = self.compiled(folder, "innocent", "#include <string>\nstd::string f(std::string a) { return a + a; }\n", "-c")
             self.assertEqual([name for name in symbols(innocent, "U") if WORLDLY.match(name)], [])
 

@@ -78,10 +78,13 @@ class HousePackaging(unittest.TestCase):
             self.assertEqual(run.returncode, 0, run.stderr)
             installed = {p.relative_to(folder).as_posix() for p in pathlib.Path(folder).rglob("*") if p.is_file()}
             wanted = {"lib/systemd/system/posternd.service", "lib/systemd/system/postern-gateway.service", "lib/sysusers.d/postern.conf"}
+            wanted |= {"include/postern/postern.h", "include/postern/postern.hpp"}
             wanted |= {f"share/man/man{page.suffix[1:]}/{page.name}" for page in PAGES}
             wanted |= {place for name, place in (("postern", "bin/postern"), ("posternd", "sbin/posternd"), ("postern-gateway", "sbin/postern-gateway"))
                        if (ROOT / "apps" / name / "CMakeLists.txt").exists()}
             self.assertEqual(wanted - installed, set())
+            self.assertEqual({name.rpartition("/")[2] for name in installed} & {"libpostern.so.0", "libpostern.a", "postern.pc", "PosternConfig.cmake"},
+                             {"libpostern.so.0", "libpostern.a", "postern.pc", "PosternConfig.cmake"})
             self.assertNotIn("@CMAKE", (pathlib.Path(folder) / "lib/systemd/system/posternd.service").read_text())
 
 

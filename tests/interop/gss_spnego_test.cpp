@@ -1,15 +1,15 @@
 // Against MIT's SPNEGO with gss-ntlmssp as its only mechanism: who accepts whom, and the mechListMIC of both sides (RFC 4178
 // section 5).
-#include "authority/spnego_acceptor.hpp"
 #include "gss_support.hpp"
 #include "ntlm/session_keys.hpp"
+#include "ntlm/spnego_acceptor.hpp"
 #include "spnego/token.hpp"
 
 #if defined(POSTERN_HAS_GSSAPI)
 namespace postern::interop {
 namespace {
 
-using authority::NegotiatedLogon;
+using ntlm::NegotiatedLogon;
 using spnego::NegState;
 using spnego::NegTokenResp;
 

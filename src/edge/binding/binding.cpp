@@ -1,6 +1,5 @@
 #include "edge/binding/binding.hpp"
 
-#include <array>
 #include <memory>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -8,13 +7,12 @@
 #include <openssl/x509.h>
 #include <string_view>
 
-#include "base/writer.hpp"
+#include "ntlm/channel_bindings.hpp"
 
 namespace postern::binding {
 namespace {
 
 constexpr std::string_view kEndPointPrefix = "tls-server-end-point:";
-constexpr std::size_t kAddressFields = 4;  ///< type and length of initiator and acceptor address, all zero
 
 struct FreeBio {
   void operator()(BIO* bio) const { BIO_free(bio); }
@@ -26,17 +24,7 @@ struct FreeX509 {
 }  // namespace
 
 Result<ntlm::ChannelBindingHash> channel_binding_hash(ByteView application_data) {
-  Writer bindings{kAddressFields * 4 + 4 + application_data.size()};
-  bindings.zeros(kAddressFields * 4);
-  bindings.u32(static_cast<std::uint32_t>(application_data.size()));
-  bindings.bytes(application_data);
-  std::array<std::uint8_t, 16> hash{};
-  unsigned size = 0;
-  const ByteView input = bindings.view();
-  if (EVP_Digest(input.data(), input.size(), hash.data(), &size, EVP_md5(), nullptr) != 1 || size != hash.size()) {
-    return fail(ErrorCode::unsupported, "channel bindings", Error::kNoOffset, "OpenSSL has no MD5 here");
-  }
-  return ntlm::ChannelBindingHash{hash};
+  return ntlm::channel_binding_hash(application_data);
 }
 
 Result<Bytes> end_point_hash(const X509* certificate) {

@@ -13,7 +13,7 @@
 #include "ntlm/acceptor.hpp"
 #include "ntlm/authority_protocol.hpp"
 
-namespace postern::authority {
+namespace postern::ntlm {
 
 /// What SPNEGO still has to say once the AUTHENTICATE is there.
 class SpnegoEnd {
@@ -24,10 +24,13 @@ class SpnegoEnd {
   /// Verifies the client's mechListMIC, which is mandatory if its first choice was another mechanism (RFC 4178 section 5), so that
   /// nobody on the way can have removed the better one. Error: mic_wrong. Gives the last token: accept-completed, with our
   /// mechListMIC if the client sent one.
-  [[nodiscard]] Result<Bytes> accept(wire::NegotiateFlags negotiated, const ntlm::ExportedSessionKey& exported_session_key) const;
+  [[nodiscard]] Result<Bytes> accept(wire::NegotiateFlags negotiated, const ExportedSessionKey& exported_session_key) const;
   /// The last token of a refusal; empty for raw NTLM.
   [[nodiscard]] Bytes reject() const;
   [[nodiscard]] bool is_spnego() const { return spnego_; }
+  /// True if a client whose logon was accepted sent a mechListMIC, so that accept() has answered with one: each direction has then
+  /// used SeqNum 0 (MS-SPNG 3.3.5.1).
+  [[nodiscard]] bool exchanges_mics() const { return mech_list_mic_.has_value(); }
 
  private:
   friend class NegotiatedLogon;
@@ -49,16 +52,16 @@ class NegotiatedLogon {
   /// The new state and the token for the client.
   using Begun = std::pair<NegotiatedLogon, Bytes>;
   /// Takes the first token. Errors: the malformed family; `unsupported` if the client does not offer NTLM.
-  [[nodiscard]] static Result<Begun> begin(ntlm::Carrier carrier, ByteView token, const ntlm::AcceptorConfig& config,
+  [[nodiscard]] static Result<Begun> begin(Carrier carrier, ByteView token, const AcceptorConfig& config,
                                            const wire::ServerChallenge& server_challenge, FileTime now);
 
   /// True after a token of another mechanism was turned down: the client's NEGOTIATE comes next.
   [[nodiscard]] bool awaits_negotiate() const { return !ntlm_.has_value(); }
-  [[nodiscard]] Result<Begun> on_negotiate(ByteView token, const ntlm::AcceptorConfig& config,
+  [[nodiscard]] Result<Begun> on_negotiate(ByteView token, const AcceptorConfig& config,
                                            const wire::ServerChallenge& server_challenge, FileTime now) &&;
 
   struct Answered {
-    ntlm::PendingVerification pending;
+    PendingVerification pending;
     SpnegoEnd end;
   };
   [[nodiscard]] Result<Answered> on_authenticate(ByteView token) &&;
@@ -68,14 +71,14 @@ class NegotiatedLogon {
 
  private:
   NegotiatedLogon() = default;
-  Result<Begun> challenge(ByteView negotiate, const ntlm::AcceptorConfig& config, const wire::ServerChallenge& server_challenge,
+  Result<Begun> challenge(ByteView negotiate, const AcceptorConfig& config, const wire::ServerChallenge& server_challenge,
                           FileTime now) &&;
 
   SpnegoEnd end_{};
-  std::optional<ntlm::AwaitingAuthenticate> ntlm_{};
+  std::optional<AwaitingAuthenticate> ntlm_{};
 };
 
 /// The token that turns a Negotiate client away before anything has begun: SPNEGO's reject if its token was SPNEGO, else nothing.
-[[nodiscard]] Bytes reject_token(ntlm::Carrier carrier, ByteView token);
+[[nodiscard]] Bytes reject_token(Carrier carrier, ByteView token);
 
-}  // namespace postern::authority
+}  // namespace postern::ntlm

@@ -1,4 +1,4 @@
-#include "authority/spnego_acceptor.hpp"
+#include "ntlm/spnego_acceptor.hpp"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "ntlm/session_keys.hpp"
 #include "spnego/token.hpp"
 
-namespace postern::authority {
+namespace postern::ntlm {
 namespace {
 
 using spnego::NegState;
@@ -34,19 +34,18 @@ Result<NegTokenResp> expect_response(ByteView token) {
 
 }  // namespace
 
-Result<Bytes> SpnegoEnd::accept(wire::NegotiateFlags negotiated, const ntlm::ExportedSessionKey& exported_session_key) const {
+Result<Bytes> SpnegoEnd::accept(wire::NegotiateFlags negotiated, const ExportedSessionKey& exported_session_key) const {
   if (!spnego_) return Bytes{};
   NegTokenResp response;
   response.state = NegState::accept_completed;
   Bytes own_mic;
   if (mech_list_mic_) {
-    const auto expected =
-        ntlm::first_signature(negotiated, exported_session_key, ntlm::Direction::client_to_server, mech_types_der_);
+    const auto expected = first_signature(negotiated, exported_session_key, Direction::client_to_server, mech_types_der_);
     if (!constant_time_equal(expected.bytes(), *mech_list_mic_)) {
       return fail(ErrorCode::mic_wrong, "NegTokenResp.mechListMIC", Error::kNoOffset,
                   "the list of mechanisms was altered on its way");
     }
-    const auto own = ntlm::first_signature(negotiated, exported_session_key, ntlm::Direction::server_to_client, mech_types_der_);
+    const auto own = first_signature(negotiated, exported_session_key, Direction::server_to_client, mech_types_der_);
     own_mic = to_bytes(own.bytes());
     response.mech_list_mic = own_mic;
   } else if (mic_is_mandatory_) {
@@ -63,21 +62,21 @@ Bytes SpnegoEnd::reject() const {
   return written(response);
 }
 
-Bytes reject_token(ntlm::Carrier carrier, ByteView token) {
+Bytes reject_token(Carrier carrier, ByteView token) {
   const spnego::TokenKind kind = spnego::recognise(token);
   const bool is_spnego = kind == spnego::TokenKind::spnego_init || kind == spnego::TokenKind::spnego_resp;
-  if (carrier != ntlm::Carrier::negotiate || !is_spnego) return {};
+  if (carrier != Carrier::negotiate || !is_spnego) return {};
   NegTokenResp response;
   response.state = NegState::reject;
   return written(response);
 }
 
-Result<NegotiatedLogon::Begun> NegotiatedLogon::challenge(ByteView negotiate, const ntlm::AcceptorConfig& config,
+Result<NegotiatedLogon::Begun> NegotiatedLogon::challenge(ByteView negotiate, const AcceptorConfig& config,
                                                           const wire::ServerChallenge& server_challenge, FileTime now) && {
   if (negotiate.size() > kMaxNegotiateBytes) {
     return fail(ErrorCode::too_large, "NEGOTIATE", kMaxNegotiateBytes, "longer than any client's");  // many are half open (R34)
   }
-  POSTERN_TRY(awaiting, ntlm::Acceptor::on_negotiate(negotiate, config, server_challenge, now));
+  POSTERN_TRY(awaiting, Acceptor::on_negotiate(negotiate, config, server_challenge, now));
   Bytes token = to_bytes(awaiting.challenge_message());
   if (end_.spnego_) {
     NegTokenResp response;
@@ -92,11 +91,11 @@ Result<NegotiatedLogon::Begun> NegotiatedLogon::challenge(ByteView negotiate, co
   return Begun{std::move(*this), std::move(token)};
 }
 
-Result<NegotiatedLogon::Begun> NegotiatedLogon::begin(ntlm::Carrier carrier, ByteView token, const ntlm::AcceptorConfig& config,
+Result<NegotiatedLogon::Begun> NegotiatedLogon::begin(Carrier carrier, ByteView token, const AcceptorConfig& config,
                                                       const wire::ServerChallenge& server_challenge, FileTime now) {
   NegotiatedLogon logon;
   const spnego::TokenKind kind = spnego::recognise(token);
-  if (kind == spnego::TokenKind::ntlmssp_raw || carrier == ntlm::Carrier::ntlm) {
+  if (kind == spnego::TokenKind::ntlmssp_raw || carrier == Carrier::ntlm) {
     return std::move(logon).challenge(token, config, server_challenge, now);
   }
   if (kind == spnego::TokenKind::gss_other_mech) {
@@ -123,7 +122,7 @@ Result<NegotiatedLogon::Begun> NegotiatedLogon::begin(ntlm::Carrier carrier, Byt
   return Begun{std::move(logon), std::move(answer)};
 }
 
-Result<NegotiatedLogon::Begun> NegotiatedLogon::on_negotiate(ByteView token, const ntlm::AcceptorConfig& config,
+Result<NegotiatedLogon::Begun> NegotiatedLogon::on_negotiate(ByteView token, const AcceptorConfig& config,
                                                              const wire::ServerChallenge& server_challenge, FileTime now) && {
   POSTERN_TRY(response, expect_response(token));
   return std::move(*this).challenge(*response.response_token, config, server_challenge, now);
@@ -142,4 +141,4 @@ Result<NegotiatedLogon::Answered> NegotiatedLogon::on_authenticate(ByteView toke
   return Answered{std::move(pending), std::move(end_)};
 }
 
-}  // namespace postern::authority
+}  // namespace postern::ntlm
