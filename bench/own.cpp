@@ -81,8 +81,14 @@ class Own final : public Peer {
       items.push_back({&pending.back().request(), &server_hash_});
     }
     auto verified = verify_responses(items, kNtlmv2Only);
+    std::vector<MicItem> mics;
     for (std::size_t i = 0; i < clients.size(); ++i) {
-      right = right && verified[i] && conclude(std::move(pending[i]), std::move(*verified[i])).has_value();
+      if (!verified[i]) return false;
+      mics.push_back({&pending[i], &*verified[i], std::nullopt});
+    }
+    auto proofs = prove_mics(mics);
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      right = right && proofs[i] && conclude(std::move(pending[i]), std::move(*verified[i]), std::move(*proofs[i])).has_value();
     }
     server.stop();
     return right;
@@ -146,10 +152,10 @@ class Own final : public Peer {
   Result<Established> decide(AwaitingAuthenticate awaiting, const ClientEstablished& client) const {
     POSTERN_TRY(pending, std::move(awaiting).on_authenticate(client.authenticate_message()));
     POSTERN_TRY(verified, verify_response(pending.request(), server_hash_, kNtlmv2Only));
-    return conclude(std::move(pending), std::move(verified));
-  }
-  static Result<Established> conclude(PendingVerification pending, ResponseVerified verified) {
     POSTERN_TRY(mic, pending.prove_mic(verified, std::nullopt));
+    return conclude(std::move(pending), std::move(verified), std::move(mic));
+  }
+  static Result<Established> conclude(PendingVerification pending, ResponseVerified verified, MicProof mic) {
     POSTERN_TRY(bindings, pending.prove_bindings({}, Waiver{"ExtendedProtection", "never"}));
     return std::move(pending).establish(std::move(verified), std::move(mic), std::move(bindings),
                                         TargetNameNotRequired{Waiver{"TargetNameCheck", "never"}}, LogonAllowed{"benchmark"});

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "crypto/md5_lanes.hpp"
+#include "crypto/rc4_many.hpp"
 #include "wire/av_pairs.hpp"
 
 namespace postern::ntlm {
@@ -270,6 +272,60 @@ ExportedSessionKey PendingVerification::exported_session_key(const ResponseVerif
   return ExportedSessionKey{verified.key_exchange_key().reveal()};
 }
 
+Result<MicProof> PendingVerification::judge_mic(const wire::Mic& expected, ExportedSessionKey key) const {
+  if (!constant_time_equal(expected.bytes(), message_.mic->bytes())) {
+    return fail(ErrorCode::mic_wrong, "AUTHENTICATE.MIC", wire::AuthenticateMessage::kMicOffset,
+                "the messages were altered on their way");
+  }
+  return MicProof{MicVerified{std::move(key)}};
+}
+
+std::vector<Result<MicProof>> prove_mics(std::span<const MicItem> items) {
+  std::vector<Result<MicProof>> outcomes;
+  outcomes.reserve(items.size());
+  std::vector<std::size_t> in_lanes;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (items[i].pending->has_mic_to_check(*items[i].verified)) {
+      in_lanes.push_back(i);
+      outcomes.push_back(fail(ErrorCode::internal, "not judged yet"));
+    } else {
+      outcomes.push_back(items[i].pending->prove_mic(*items[i].verified, items[i].waiver));
+    }
+  }
+
+  const std::size_t count = in_lanes.size();
+  std::vector<ExportedSessionKey> keys(count);
+  std::vector<crypto::Rc4Job> exchanges;
+  for (std::size_t k = 0; k < count; ++k) {
+    const MicItem& item = items[in_lanes[k]];
+    const ByteView encrypted = item.pending->message_.encrypted_random_session_key;
+    if (key_exchange_is_effective(item.pending->negotiated_, encrypted)) {
+      exchanges.push_back({item.verified->key_exchange_key().reveal(), encrypted, keys[k].reveal_for_writing()});
+    } else {
+      keys[k] = item.pending->exported_session_key(*item.verified);
+    }
+  }
+  crypto::rc4_many(exchanges);
+
+  std::vector<ByteView> key_bytes(count);
+  for (std::size_t k = 0; k < count; ++k) key_bytes[k] = keys[k].reveal();
+  std::vector<std::optional<crypto::HmacMd5Key>> prepared(count);
+  crypto::hmac_md5_keys_many(key_bytes, prepared);
+  std::vector<MicParts> parts;
+  parts.reserve(count);
+  std::vector<crypto::HmacMd5Job> jobs(count);
+  for (std::size_t k = 0; k < count; ++k) {
+    const PendingVerification& pending = *items[in_lanes[k]].pending;
+    parts.push_back(mic_parts(pending.negotiate_, pending.challenge_, pending.authenticate_));
+    jobs[k] = {&*prepared[k], parts.back(), {}};
+  }
+  crypto::hmac_md5_many(jobs);
+  for (std::size_t k = 0; k < count; ++k) {
+    outcomes[in_lanes[k]] = items[in_lanes[k]].pending->judge_mic(wire::Mic{jobs[k].mac}, std::move(keys[k]));
+  }
+  return outcomes;
+}
+
 Result<MicProof> PendingVerification::prove_mic(const ResponseVerified& verified, std::optional<Waiver> waiver) const {
   if (verified.standing() == Standing::danger_guest && waiver) return MicProof{MicNotRequired{*waiver}};  // there is no key for it
   switch (claims_.mic) {
@@ -277,11 +333,7 @@ Result<MicProof> PendingVerification::prove_mic(const ResponseVerified& verified
       if (!can_check_mic()) return fail(ErrorCode::unsupported, "MIC", Error::kNoOffset, "the other two messages are needed");
       ExportedSessionKey key = exported_session_key(verified);
       const wire::Mic expected = compute_mic(key, negotiate_, challenge_, authenticate_);
-      if (!constant_time_equal(expected.bytes(), message_.mic->bytes())) {
-        return fail(ErrorCode::mic_wrong, "AUTHENTICATE.MIC", wire::AuthenticateMessage::kMicOffset,
-                    "the messages were altered on their way");
-      }
-      return MicProof{MicVerified{std::move(key)}};
+      return judge_mic(expected, std::move(key));
     }
     case MicState::announced_missing:
       return fail(ErrorCode::mic_wrong, "AUTHENTICATE.MIC", wire::AuthenticateMessage::kMicOffset,

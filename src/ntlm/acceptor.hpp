@@ -172,6 +172,8 @@ class Established {
   ExportedSessionKey exported_session_key_;
 };
 
+struct MicItem;
+
 /// The AUTHENTICATE is parsed, nothing is proved. `request()` can be verified here, or sent to where the key is.
 class PendingVerification {
  public:
@@ -207,7 +209,13 @@ class PendingVerification {
 
  private:
   friend class AwaitingAuthenticate;
+  friend std::vector<Result<MicProof>> prove_mics(std::span<const MicItem>);
   PendingVerification() = default;
+
+  [[nodiscard]] bool has_mic_to_check(const ResponseVerified& verified) const {
+    return claims_.mic == MicState::present && can_check_mic() && verified.standing() != Standing::danger_guest;
+  }
+  [[nodiscard]] Result<MicProof> judge_mic(const wire::Mic& expected, ExportedSessionKey key) const;
 
   Bytes negotiate_{};
   Bytes challenge_{};
@@ -217,6 +225,16 @@ class PendingVerification {
   VerificationRequest request_{};
   Claims claims_{};
 };
+
+/// One of many MICs that wait to be judged. All of it outlives the call.
+struct MicItem {
+  const PendingVerification* pending = nullptr;
+  const ResponseVerified* verified = nullptr;
+  std::optional<Waiver> waiver{};
+};
+
+/// As `prove_mic` for each of `items`, in their order: key exchanges four at a time, MICs in the lanes of MD5.
+[[nodiscard]] std::vector<Result<MicProof>> prove_mics(std::span<const MicItem> items);
 
 /// What is left of an exchange that has been. Views; copied by danger_await_recorded.
 struct RecordedExchange {

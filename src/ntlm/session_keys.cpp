@@ -82,14 +82,19 @@ SecretBytes sealing_key(NegotiateFlags negotiated, const ExportedSessionKey& exp
   return key;
 }
 
-wire::Mic compute_mic(const ExportedSessionKey& exported_session_key, ByteView negotiate, ByteView challenge,
-                      ByteView authenticate) {
+MicParts mic_parts(ByteView negotiate, ByteView challenge, ByteView authenticate) {
   constexpr std::size_t kMicOffset = wire::AuthenticateMessage::kMicOffset;
   constexpr std::size_t kMicEnd = kMicOffset + wire::kMicBytes;
   assert(authenticate.size() >= kMicEnd);
-  constexpr std::array<std::uint8_t, wire::kMicBytes> kZeros{};
-  return wire::Mic{crypto::hmac_md5(exported_session_key.reveal(),
-                                    {negotiate, challenge, authenticate.first(kMicOffset), kZeros, authenticate.subspan(kMicEnd)})};
+  static constexpr std::array<std::uint8_t, wire::kMicBytes> kZeros{};
+  return {negotiate, challenge, authenticate.first(kMicOffset), kZeros, authenticate.subspan(kMicEnd)};
+}
+
+wire::Mic compute_mic(const ExportedSessionKey& exported_session_key, ByteView negotiate, ByteView challenge,
+                      ByteView authenticate) {
+  crypto::HmacMd5 mac{crypto::HmacMd5Key{exported_session_key.reveal()}};
+  for (const ByteView part : mic_parts(negotiate, challenge, authenticate)) mac.update(part);
+  return wire::Mic{mac.finish()};
 }
 
 MessageSignature first_signature(NegotiateFlags negotiated, const ExportedSessionKey& exported_session_key, Direction direction,

@@ -1,6 +1,8 @@
 // The key schedule: from the proof of a response to the keys that sign and seal (MS-NLMP 3.4.5).
 #pragma once
 
+#include <array>
+
 #include "base/bytes.hpp"
 #include "base/secret.hpp"
 #include "ntlm/authority_protocol.hpp"  // ExportedSessionKey
@@ -30,7 +32,9 @@ enum class Direction : std::uint8_t { client_to_server, server_to_client };
                                       Direction direction);
 
 /// MIC (MS-NLMP 3.1.5.1.2): HMAC_MD5(ExportedSessionKey, NEGOTIATE + CHALLENGE + AUTHENTICATE with the MIC's 16 bytes taken as
-/// zero), over the messages as they travelled. `authenticate` has at least 88 bytes.
+/// zero), over the messages as they travelled. `authenticate` has at least 88 bytes. The parts are views into the messages.
+using MicParts = std::array<ByteView, 5>;
+[[nodiscard]] MicParts mic_parts(ByteView negotiate, ByteView challenge, ByteView authenticate);
 [[nodiscard]] wire::Mic compute_mic(const ExportedSessionKey& exported_session_key, ByteView negotiate, ByteView challenge,
                                     ByteView authenticate);
 

@@ -60,6 +60,54 @@ TEST(Batch, R7_ManyRequestsAreJudgedAsEachAloneWhateverTheirNumberAndKind) {
   }
 }
 
+/// A whole logon of our client, whose MIC is altered where `number` says so; every third has no key exchange.
+PendingVerification with_mic(std::size_t number) {
+  InitiatorConfig config;
+  config.credentials = {std::string(kUser) + std::to_string(number), std::string{kDomain}, right_hash().duplicate(), {}};
+  config.offered =
+      number % 3 == 0 ? InitiatorConfig::kDefaultOffer.without(wire::NegotiateFlag::key_exchange) : InitiatorConfig::kDefaultOffer;
+  config.workstation = std::string(number, 'W');
+  auto awaiting = Initiator::start(std::move(config)).value();
+  auto challenged = Acceptor::on_negotiate(awaiting.negotiate_message(), server_config(), server_challenge(), kNow).value();
+  InitiatorRandom random;
+  random.client_challenge = client_challenge();
+  random.random_session_key = fixed<ExportedSessionKey>("000102030405060708090a0b0c0d0e0f");
+  const auto client = std::move(awaiting).on_challenge(challenged.challenge_message(), std::move(random), kNow).value();
+  Bytes authenticate = to_bytes(client.authenticate_message());
+  if (number % 4 == 1) authenticate[wire::AuthenticateMessage::kMicOffset + number % 16] ^= 0x10;
+  return std::move(challenged).on_authenticate(authenticate).value();
+}
+
+TEST(Batch, R20_ManyMicsAreJudgedAsEachAloneAndAnAlteredOneIsRefused) {
+  for (const std::size_t count : {0uz, 1uz, 3uz, 4uz, 5uz, 33uz}) {
+    std::vector<PendingVerification> pending;
+    std::vector<ResponseVerified> verified;
+    for (std::size_t i = 0; i < count; ++i) {
+      // Among them some that announce no MIC at all.
+      pending.push_back(i % 6 == 5 ? request_of(0) : with_mic(i));
+      verified.push_back(verify_response(pending.back().request(), right_hash(), kEveryVersion).value());
+    }
+    std::vector<MicItem> items;
+    for (std::size_t i = 0; i < count; ++i)
+      items.push_back({&pending[i], &verified[i], i % 2 == 0 ? std::optional{kMicWaiver} : std::nullopt});
+    auto proofs = prove_mics(items);
+    ASSERT_EQ(proofs.size(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool altered = i % 6 != 5 && i % 4 == 1;
+      EXPECT_EQ(code_of(proofs[i]), code_of(pending[i].prove_mic(verified[i], items[i].waiver))) << i;
+      EXPECT_TRUE(!altered || code_of(proofs[i]) == "mic_wrong") << i;
+      if (!proofs[i]) continue;
+      EXPECT_EQ(std::holds_alternative<MicVerified>(*proofs[i]), i % 6 != 5) << i;
+      const ExportedSessionKey alone = pending[i].exported_session_key(verified[i]);
+      auto bindings = pending[i].prove_bindings({}, kBindingsWaiver);
+      const Established done = std::move(pending[i])
+                                   .establish(std::move(verified[i]), std::move(*proofs[i]), std::move(*bindings),
+                                              TargetNameNotRequired{kTargetNameWaiver}, LogonAllowed{"test"});
+      EXPECT_EQ(to_hex(done.exported_session_key().reveal()), to_hex(alone.reveal())) << i;
+    }
+  }
+}
+
 TEST(Batch, R8_TheHashOfNoPasswordOpensNothingAmongMany) {
   const NtHash nobody;
   const PendingVerification first = request_of(0), second = request_of(1);
