@@ -4,6 +4,18 @@
 
 namespace postern::authority {
 
+Result<ntlm::ResponseVerified> AccountSlot::verify(const ntlm::VerificationRequest& request, ntlm::VersionSet allowed) {
+  const bool worth_keeping = request.version == wire::ResponseVersion::ntlm_v2 &&
+                             request.user_utf16.size() + request.domain_utf16.size() <= kMaxPreparedNameBytes;
+  if (!worth_keeping) return ntlm::verify_response(request, nt_hash, allowed);
+  const bool fits = prepared_ && prepared_->user_utf16 == request.user_utf16 && prepared_->domain_utf16 == request.domain_utf16;
+  if (!fits) {
+    prepared_.emplace(PreparedKey{request.user_utf16, request.domain_utf16,
+                                  ntlm::ResponseKeyNt{nt_hash, request.user_utf16, request.domain_utf16}});
+  }
+  return ntlm::verify_response(request, nt_hash, allowed, prepared_->key);
+}
+
 std::shared_ptr<AccountSlot> AccountCache::slot_of(const AccountKey& key) {
   const std::lock_guard lock{mutex_};
   if (const auto known = index_.find(key); known != index_.end()) {
@@ -26,6 +38,7 @@ Result<void> AccountCache::refresh(AccountSlot& slot, const AccountKey& key) {
   const std::uint64_t stamp = store_.change_stamp(key.domain, key.name_key);
   if (slot.loaded_ && !slot.invalid_ && slot.stamp_ == stamp) return {};
   POSTERN_TRY(found, store_.find_account(key.domain, key.name_key));
+  slot.prepared_.reset();
   if (!found) {
     if (slot.account) slot.bad_passwords = {};
     slot.account.reset();

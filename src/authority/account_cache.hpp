@@ -16,8 +16,10 @@
 #include <string_view>
 
 #include "account/store.hpp"
+#include "base/bytes.hpp"
 #include "base/keys.hpp"
 #include "base/result.hpp"
+#include "ntlm/verification.hpp"
 
 namespace postern::authority {
 
@@ -36,8 +38,19 @@ class AccountSlot {
   NtHash nt_hash{};                           ///< of the account, or of nobody
   account::BadPasswordState bad_passwords{};  ///< newer than the store's while commits are on their way
 
+  /// ntlm::verify_response with the account's hash. What NTLMv2 makes of the hash and the names is kept from one logon to the next,
+  /// because a client writes its names the same each time; it goes with the hash (R44).
+  [[nodiscard]] Result<ntlm::ResponseVerified> verify(const ntlm::VerificationRequest& request, ntlm::VersionSet allowed);
+
  private:
   friend class AccountCache;
+  struct PreparedKey {
+    Bytes user_utf16;
+    Bytes domain_utf16;
+    ntlm::ResponseKeyNt key;
+  };
+  static constexpr std::size_t kMaxPreparedNameBytes = 512;  ///< longer names are a stranger's, and not worth the memory
+  std::optional<PreparedKey> prepared_{};
   std::uint64_t stamp_ = 0;
   bool loaded_ = false;
   bool invalid_ = false;

@@ -380,7 +380,7 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   };
 
   comparisons_.fetch_add(1, std::memory_order_relaxed);
-  auto verified = ntlm::verify_response(pending.request(), slot.nt_hash, verifiable(policy));
+  auto verified = slot.verify(pending.request(), verifiable(policy));
   // Nobody knows the decoy; should a response match it all the same, there is still no account (R37).
   if (verified && !slot.account) verified = fail(ErrorCode::wrong_password, "no such account");
   if (!verified) {

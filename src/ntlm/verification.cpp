@@ -60,8 +60,9 @@ bool ResponseVerified::is_of(const VerificationRequest& request) const { return 
 /// The comparison itself. `lm_hash` is null wherever none is at hand.
 class Verifier {
  public:
-  Verifier(const VerificationRequest& request, const NtHash& nt_hash, const LmHash* lm_hash, VersionSet allowed)
-      : request_{request}, nt_hash_{nt_hash}, lm_hash_{lm_hash}, allowed_{allowed} {}
+  Verifier(const VerificationRequest& request, const NtHash& nt_hash, const LmHash* lm_hash, VersionSet allowed,
+           const ResponseKeyNt* response_key = nullptr)
+      : request_{request}, nt_hash_{nt_hash}, lm_hash_{lm_hash}, response_key_{response_key}, allowed_{allowed} {}
 
   Result<ResponseVerified> verify() const {
     switch (request_.version) {
@@ -110,7 +111,10 @@ class Verifier {
     if (request_.nt_response.size() < kMinNtlmv2Bytes) {
       return fail(ErrorCode::malformed, "AUTHENTICATE.NtChallengeResponse", Error::kNoOffset, "too short for NTLMv2");
     }
-    const ResponseKeyNt key{nt_hash_, request_.user_utf16, request_.domain_utf16};
+    if (response_key_ != nullptr) return ntlm_v2(*response_key_);
+    return ntlm_v2(ResponseKeyNt{nt_hash_, request_.user_utf16, request_.domain_utf16});
+  }
+  Result<ResponseVerified> ntlm_v2(const ResponseKeyNt& key) const {
     const ByteView temp = request_.nt_response.subspan(wire::kNtProofBytes);
     const NtProofStr proof = nt_proof_str(key, request_.server_challenge, temp);
     return judge_ntlm_v2(proof, session_base_key_v2(key, proof));
@@ -161,11 +165,17 @@ class Verifier {
   const VerificationRequest& request_;
   const NtHash& nt_hash_;
   const LmHash* lm_hash_;
+  const ResponseKeyNt* response_key_;
   VersionSet allowed_;
 };
 
 Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash, VersionSet allowed) {
   return Verifier{request, nt_hash, nullptr, allowed}.verify();
+}
+
+Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash, VersionSet allowed,
+                                         const ResponseKeyNt& response_key) {
+  return Verifier{request, nt_hash, nullptr, allowed, &response_key}.verify();
 }
 
 Result<ResponseVerified> danger_verify_response_with_lm(const VerificationRequest& request, const NtHash& nt_hash,

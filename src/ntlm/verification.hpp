@@ -11,6 +11,7 @@
 #include "base/bytes.hpp"
 #include "base/keys.hpp"
 #include "base/result.hpp"
+#include "ntlm/credentials.hpp"
 #include "ntlm/lm.hpp"
 #include "ntlm/session_keys.hpp"
 #include "wire/messages.hpp"
@@ -86,6 +87,11 @@ class ResponseVerified {
 /// or REQUEST_NON_NT_SESSION_KEY is not the one that its peers have; our acceptor agrees to neither by itself.
 [[nodiscard]] Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash,
                                                        VersionSet allowed);
+
+/// The same with ResponseKeyNT at hand, made of `nt_hash` and of the user and domain of this very request: an account that logs on
+/// again is spared a fifth of the work, and no memory is asked for.
+[[nodiscard]] Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash,
+                                                       VersionSet allowed, const ResponseKeyNt& response_key);
 
 /// The same with an LM hash at hand, for recorded exchanges and peers of the last century: LM responses are compared as well
 /// (`allowed` must have `lm`), and LM_KEY and REQUEST_NON_NT_SESSION_KEY give their session keys.

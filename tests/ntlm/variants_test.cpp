@@ -264,6 +264,20 @@ TEST(Variants, R7_AProofCannotBeCarriedOverToAnotherHandshake) {
                "");
 }
 
+TEST(Variants, AKeyPreparedForTheNamesJudgesAsTheHashDoesAndAnotherNamesKeyProvesNothing) {
+  auto done = exchange({});
+  const VerificationRequest& request = done->server.request();
+  const NtHash hash = hash_of(kShort);
+  const ResponseKeyNt prepared{hash, request.user_utf16, request.domain_utf16};
+  const auto with = verify_response(request, hash, kNtlmv2Only, prepared), without = verify_response(request, hash, kNtlmv2Only);
+  ASSERT_TRUE(with && without);
+  EXPECT_EQ(to_hex(with->key_exchange_key().reveal()), to_hex(without->key_exchange_key().reveal()));
+  const ResponseKeyNt of_mallory{hash, utf16("mallory"), request.domain_utf16};
+  EXPECT_EQ(code_of(verify_response(request, hash, kNtlmv2Only, of_mallory)), "wrong_password");
+  // R8 looks at the hash, whatever key was prepared.
+  EXPECT_EQ(code_of(verify_response(request, NtHash{}, kNtlmv2Only, prepared)), "wrong_password");
+}
+
 // ---- connectionless ----------------------------------------------------------------------------------------------------------
 
 TEST(Variants, AConnectionlessHandshakeStartsWithTheChallengeAndKeysEachDatagramByItsNumber) {
