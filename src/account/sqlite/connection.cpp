@@ -60,7 +60,8 @@ Result<void> Connection::execute(const char* sql) {
 
 Result<void> Connection::reserve_log(std::uint64_t bytes) {
   sqlite3_file* log = nullptr;
-  if (const int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log); code != SQLITE_OK)
+  if (const int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+      code != SQLITE_OK)
     return error(code);
   if (log == nullptr || log->pMethods == nullptr) return fail(ErrorCode::internal, "the write-ahead log is not open");
   constexpr std::size_t kChunkBytes = 64 * 1024;
