@@ -451,9 +451,9 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   slot.bad_passwords = account::clear(slot.bad_passwords);
   write_counters(judgement.now);
   backoff_.succeeded(judgement.who);
-  const ntlm::Established established = std::move(answered.pending)
-                                            .establish(std::move(*verified), std::move(*mic), std::move(*bindings),
-                                                       std::move(target_name), ntlm::LogonAllowed{"authority"});
+  const ntlm::Established established =
+      std::move(answered.pending)
+          .establish(std::move(*verified), std::move(*mic), *bindings, std::move(target_name), ntlm::LogonAllowed{"authority"});
   judgement.outcome = event::Outcome::success;
   judgement.verdict.status = NtStatus::success;
   judgement.verdict.token = std::move(*last_token);
