@@ -16,8 +16,10 @@ def status_of_negotiate(house: House) -> int:
 
 
 def is_cut_off(reason: str) -> bool:
-    """An answer that had begun and did not come, or was something else than a word of the gateway."""
-    return not (reason.startswith(("connect: ", "no CHALLENGE, status 503", "status 503", "closed while we sent", "closed while we waited", "status 401")))
+    """An answer that had begun and did not come, or was something else than a word of the gateway. A whole CHALLENGE that says `Connection: close` is one:
+    the stop came while it was asked for."""
+    words = ("connect: ", "no CHALLENGE, status 503", "status 503", "closed while we sent", "closed while we waited", "closed after the CHALLENGE", "status 401")
+    return not reason.startswith(words)
 
 
 class SystemStop(unittest.TestCase):
