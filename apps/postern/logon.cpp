@@ -4,16 +4,16 @@
 #include <cerrno>
 #include <chrono>
 #include <sys/random.h>
+#include <utility>
+#include <variant>
 
 #include "ntlm/initiator.hpp"
+#include "ntlm/spnego_initiator.hpp"
 #include "postern/token_show.hpp"
-#include "spnego/token.hpp"
 #include "wire/av_pairs.hpp"
 
 namespace postern::cli {
 namespace {
-
-constexpr std::string_view kSignedBy = "mechListMIC";
 
 Result<void> fill_random(MutableByteView bytes) {
   std::size_t filled = 0;
@@ -44,7 +44,7 @@ std::optional<std::string> offer_of(const HttpResponse& response, std::string_vi
   return std::nullopt;
 }
 
-Result<Bytes> token_of(const HttpResponse& response, std::string_view scheme) {
+Result<Bytes> server_token(const HttpResponse& response, std::string_view scheme) {
   const auto text = offer_of(response, scheme);
   if (!text || text->empty()) return Bytes{};
   auto token = from_base64(*text);
@@ -59,25 +59,19 @@ class Logon {
       : connection_{connection}, url_{url}, options_{options}, scheme_{scheme}, on_step_{on_step} {}
 
   Result<HttpResponse> run() {
-    POSTERN_TRY(awaiting, send_negotiate());
-    POSTERN_TRY(response, exchange(wrapped_negotiate_, Reuse::may_connect));
-    POSTERN_TRY(token, token_of(response, scheme_));
+    POSTERN_TRY(begun, send_negotiate());
+    POSTERN_TRY(response, exchange(token_of(begun), Reuse::may_connect));
+    POSTERN_TRY(token, server_token(response, scheme_));
     if (token.empty()) return response;  // refused at the first message, or let in without a logon
     POSTERN_TRY(challenge, ntlm_message_of(token));
     POSTERN_CHECK(show_challenge(challenge.message));
-    ntlm::InitiatorRandom random;
-    std::array<std::uint8_t, ntlm::ClientChallenge::kSize> client_challenge{};
-    POSTERN_CHECK(fill_random(client_challenge));
-    POSTERN_CHECK(fill_random(random.random_session_key.reveal_for_writing()));
-    random.client_challenge = ntlm::ClientChallenge{client_challenge};
-    POSTERN_TRY(done, std::move(awaiting).on_challenge(challenge.message, std::move(random), now()));
-    POSTERN_TRY(authenticate, wrap_authenticate(done));
-    show_authenticate(done);
-    POSTERN_TRY(answer, exchange(authenticate, Reuse::same_connection));
+    POSTERN_TRY(answered, answer(std::move(begun), is_negotiate() ? ByteView{token} : challenge.message));
+    show_authenticate(client_of(answered));
+    POSTERN_TRY(answer, exchange(token_of(answered), Reuse::same_connection));
     on_step_(5, "the server forwards the messages to its authority", Json{{"seen_from_here", false}});
     on_step_(6, "the account's hash is found", Json{{"seen_from_here", false}});
     on_step_(7, "the response is recomputed and compared", Json{{"seen_from_here", false}});
-    POSTERN_TRY(server_proof, check_server(answer, done));
+    POSTERN_TRY(server_proof, check_server(answer, answered));
     on_step_(8, "the verdict comes back",
              Json{{"http_status", answer.status}, {"allowed", answer.status / 100 != 4}, {"mech_list_mic", server_proof}});
     return answer;
@@ -91,7 +85,50 @@ class Logon {
     return connection_.get(url_, std::string{scheme_} + " " + to_base64(token), reuse);
   }
 
-  Result<ntlm::AwaitingChallenge> send_negotiate() {
+  // NTLM by itself, or inside SPNEGO.
+  using Begun = std::variant<ntlm::AwaitingChallenge, ntlm::SpnegoInitiator>;
+  using Answered = std::variant<ntlm::ClientEstablished, ntlm::SpnegoAwaitingResult>;
+
+  static ByteView negotiate_of(const Begun& begun) {
+    return std::visit([](const auto& state) { return state.negotiate_message(); }, begun);
+  }
+  static ByteView token_of(const Begun& begun) {
+    const auto* in_spnego = std::get_if<ntlm::SpnegoInitiator>(&begun);
+    return in_spnego == nullptr ? negotiate_of(begun) : in_spnego->token();
+  }
+  static const ntlm::ClientEstablished& client_of(const Answered& answered) {
+    const auto* in_spnego = std::get_if<ntlm::SpnegoAwaitingResult>(&answered);
+    return in_spnego == nullptr ? std::get<ntlm::ClientEstablished>(answered) : in_spnego->done();
+  }
+  static ByteView token_of(const Answered& answered) {
+    const auto* in_spnego = std::get_if<ntlm::SpnegoAwaitingResult>(&answered);
+    return in_spnego == nullptr ? client_of(answered).authenticate_message() : in_spnego->token();
+  }
+
+  Result<Begun> begin(ntlm::InitiatorConfig config) {
+    if (is_negotiate()) {
+      POSTERN_TRY(begun, ntlm::SpnegoInitiator::start(std::move(config)));
+      return Begun{std::move(begun)};
+    }
+    POSTERN_TRY(begun, ntlm::Initiator::start(std::move(config)));
+    return Begun{std::move(begun)};
+  }
+
+  Result<Answered> answer(Begun begun, ByteView token) {
+    ntlm::InitiatorRandom random;
+    std::array<std::uint8_t, ntlm::ClientChallenge::kSize> client_challenge{};
+    POSTERN_CHECK(fill_random(client_challenge));
+    POSTERN_CHECK(fill_random(random.random_session_key.reveal_for_writing()));
+    random.client_challenge = ntlm::ClientChallenge{client_challenge};
+    if (auto* in_spnego = std::get_if<ntlm::SpnegoInitiator>(&begun)) {
+      POSTERN_TRY(answered, std::move(*in_spnego).on_challenge(token, std::move(random), now()));
+      return Answered{std::move(answered)};
+    }
+    POSTERN_TRY(answered, std::get<ntlm::AwaitingChallenge>(std::move(begun)).on_challenge(token, std::move(random), now()));
+    return Answered{std::move(answered)};
+  }
+
+  Result<Begun> send_negotiate() {
     ntlm::InitiatorConfig config;
     config.credentials.user = options_.user;
     config.credentials.domain = options_.domain;
@@ -105,21 +142,11 @@ class Logon {
       binding_note_ = bindings.error().message;
     }
     target_name_ = config.target_name;
-    POSTERN_TRY(awaiting, ntlm::Initiator::start(std::move(config)));
-    wrapped_negotiate_ = to_bytes(awaiting.negotiate_message());
-    if (is_negotiate()) {
-      spnego::NegTokenInit init;
-      init.mech_types.push_back(spnego::kNtlmssp);
-      init.mech_token = awaiting.negotiate_message();
-      POSTERN_TRY(written, spnego::write(init));
-      POSTERN_TRY(list, spnego::write_mech_type_list(init.mech_types));
-      wrapped_negotiate_ = std::move(written);
-      mech_list_ = std::move(list);
-    }
-    POSTERN_TRY(parsed, wire::NegotiateMessage::parse(awaiting.negotiate_message()));
+    POSTERN_TRY(begun, begin(std::move(config)));
+    POSTERN_TRY(parsed, wire::NegotiateMessage::parse(negotiate_of(begun)));
     on_step_(2, "the client asks for access with NEGOTIATE",
-             Json{{"package", scheme_}, {"negotiate_flags", parsed.flags.to_hex()}, {"bytes", wrapped_negotiate_.size()}});
-    return awaiting;
+             Json{{"package", scheme_}, {"negotiate_flags", parsed.flags.to_hex()}, {"bytes", token_of(begun).size()}});
+    return begun;
   }
 
   Result<void> show_challenge(ByteView message) {
@@ -142,25 +169,6 @@ class Logon {
     return {};
   }
 
-  Result<Bytes> wrap_authenticate(const ntlm::ClientEstablished& done) {
-    if (!is_negotiate()) return to_bytes(done.authenticate_message());
-    spnego::NegTokenResp response;
-    response.state = spnego::NegState::accept_incomplete;
-    response.response_token = done.authenticate_message();
-    std::optional<ntlm::MessageSignature> signature;
-    if (signs(done)) {
-      signature =
-          ntlm::first_signature(done.negotiated(), done.exported_session_key(), ntlm::Direction::client_to_server, mech_list_);
-      response.mech_list_mic = signature->bytes();
-    }
-    return spnego::write(response);
-  }
-
-  [[nodiscard]] static bool signs(const ntlm::ClientEstablished& done) {
-    return done.negotiated().has(wire::NegotiateFlag::sign) &&
-           done.negotiated().has(wire::NegotiateFlag::extended_session_security);
-  }
-
   void show_authenticate(const ntlm::ClientEstablished& done) {
     Json facts{{"version", "NTLMv2"},       {"negotiate_flags", done.negotiated().to_hex()}, {"user", options_.user},
                {"domain", options_.domain}, {"mic", done.sent_mic() ? "present" : "absent"}, {"channel_binding", binding_},
@@ -169,21 +177,17 @@ class Logon {
     on_step_(4, "the client computes the response and sends AUTHENTICATE", facts);
   }
 
-  /// What the server's last SPNEGO token proves: "verified", "absent", or an error for a wrong one.
-  Result<std::string> check_server(const HttpResponse& response, const ntlm::ClientEstablished& done) {
-    if (!is_negotiate() || response.status == 401) return std::string{"absent"};
-    POSTERN_TRY(token, token_of(response, scheme_));
+  /// What the server's last SPNEGO token proves: "verified", "present", "absent", or an error for a wrong one.
+  Result<std::string> check_server(const HttpResponse& response, const Answered& answered) {
+    const auto* in_spnego = std::get_if<ntlm::SpnegoAwaitingResult>(&answered);
+    if (in_spnego == nullptr || response.status == 401) return std::string{"absent"};
+    POSTERN_TRY(token, server_token(response, scheme_));
     if (token.empty()) return std::string{"absent"};
-    POSTERN_TRY(parsed, spnego::parse(token));
-    const auto* last = std::get_if<spnego::NegTokenResp>(&parsed);
-    if (last == nullptr) return fail(ErrorCode::unexpected_message, "NegTokenResp", 0, "the server begins anew");
-    if (last->state == spnego::NegState::reject) return fail(ErrorCode::denied, "NegTokenResp", 0, "the server rejects the logon");
-    if (!last->mech_list_mic) return std::string{"absent"};
-    if (!signs(done)) return std::string{"present"};
-    const auto expected =
-        ntlm::first_signature(done.negotiated(), done.exported_session_key(), ntlm::Direction::server_to_client, mech_list_);
-    if (!constant_time_equal(expected.bytes(), *last->mech_list_mic)) {
-      return fail(ErrorCode::mic_wrong, kSignedBy, Error::kNoOffset, "the server does not know the session's key");
+    POSTERN_TRY(result, in_spnego->on_result(token));
+    switch (result.mech_list_mic) {
+      case ntlm::MechListMic::absent: return std::string{"absent"};
+      case ntlm::MechListMic::not_checked: return std::string{"present"};
+      case ntlm::MechListMic::verified: break;
     }
     return std::string{"verified"};
   }
@@ -193,8 +197,6 @@ class Logon {
   const LogonOptions& options_;
   std::string_view scheme_;
   const OnStep& on_step_;
-  Bytes wrapped_negotiate_{};
-  Bytes mech_list_{};
   std::string binding_{};
   std::string binding_note_{};
   std::string target_name_{};

@@ -44,8 +44,8 @@ class ClientHandshake : public Handshake {
     if (auto* challenged = std::get_if<ntlm::AwaitingChallenge>(&state_)) return answer(std::move(*challenged), input, output);
     if (auto* begun = std::get_if<ntlm::SpnegoInitiator>(&state_)) return answer_in_spnego(std::move(*begun), input, output);
     if (auto* awaiting = std::get_if<ntlm::SpnegoAwaitingResult>(&state_)) {
-      POSTERN_TRY(first, awaiting->on_result(input));
-      return completed(awaiting->done(), first);
+      POSTERN_TRY(result, awaiting->on_result(input));
+      return completed(awaiting->done(), result.first);
     }
     if (plan_.datagram) {
       POSTERN_TRY(awaiting, ntlm::Initiator::start_datagram(std::move(plan_.config)));
@@ -207,14 +207,7 @@ Outcome<postern_status> create(const postern_client_options* given, ntlm::Respon
   const bool offers_seal = (options.options & POSTERN_OPTION_OFFER_SEAL) != 0;
   config.offered = wire::NegotiateFlags{config.offered.wire() | config.required.wire()}.with_if(
       offers_seal || config.required.has(wire::NegotiateFlag::seal), wire::NegotiateFlag::seal);
-  // The Initiator checks the same at its start; the caller learns it here, with the options at hand.
-  if (config.workstation.size() > ntlm::kMaxNameBytes) return refuse(POSTERN_TOO_LARGE, "workstation", "longer than a name may be");
-  if (config.credentials.user.size() > ntlm::kMaxNameBytes) return refuse(POSTERN_TOO_LARGE, "user", "longer than a name may be");
-  if (config.credentials.domain.size() > ntlm::kMaxNameBytes)
-    return refuse(POSTERN_TOO_LARGE, "domain", "longer than a name may be");
-  if (config.target_name.size() > ntlm::kMaxTargetNameBytes) {
-    return refuse(POSTERN_TOO_LARGE, "target_name", "longer than a target name may be");
-  }
+  POSTERN_CHECK(ntlm::Initiator::check(config));  // the caller learns it here, with the options at hand
   for (const auto& [text, field] :
        {std::pair{&config.workstation, "workstation"}, std::pair{&config.credentials.user, "user"},
         std::pair{&config.credentials.domain, "domain"}, std::pair{&config.target_name, "target_name"}}) {

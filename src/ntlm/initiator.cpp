@@ -78,34 +78,20 @@ constexpr bool needs_lm_hash(ResponseKind kind) {
   return kind == ResponseKind::danger_ntlm_v1_with_lm || kind == ResponseKind::danger_lm;
 }
 
-Result<void> check(const InitiatorConfig& config) {
-  if (config.target_name.size() > kMaxTargetNameBytes) {
-    return fail(ErrorCode::too_large, "target_name", Error::kNoOffset, "longer than a target name may be");
-  }
-  if (config.single_host.size() > kMaxSingleHostBytes) {
-    return fail(ErrorCode::too_large, "single_host", Error::kNoOffset, "longer than it may be");
-  }
-  for (const auto& [text, field] : {std::pair{&config.credentials.user, "user"}, std::pair{&config.credentials.domain, "domain"},
-                                    std::pair{&config.workstation, "workstation"}}) {
-    if (text->size() > kMaxNameBytes)
-      return fail(ErrorCode::too_large, field, Error::kNoOffset, "longer than a name may be");  // R17
-  }
-  const bool anonymous = config.response == ResponseKind::anonymous;
-  if (config.credentials.user.empty() && !anonymous) {
-    return fail(ErrorCode::invalid_input, "user", Error::kNoOffset, "a user name is needed");
-  }
-  if (!config.credentials.user.empty() && anonymous) {
-    return fail(ErrorCode::invalid_input, "user", Error::kNoOffset, "an anonymous logon has no user");
-  }
-  if (needs_lm_hash(config.response) && !config.credentials.danger_lm_hash) {
-    return fail(ErrorCode::invalid_input, "danger_lm_hash", Error::kNoOffset, "this response is made from an LM hash");
-  }
-  const bool offers_lm_keys =
-      config.offered.has(NegotiateFlag::lm_key) || config.offered.has(NegotiateFlag::request_non_nt_session_key);
-  if (offers_lm_keys && config.lm_keys == LmKeys::refused) {
-    return fail(ErrorCode::invalid_input, "offered", Error::kNoOffset, "LM_KEY and REQUEST_NON_NT_SESSION_KEY are dangerous");
-  }
-  return {};
+/// The names of an AUTHENTICATE in its charset.
+struct Names {
+  Bytes user{};
+  Bytes domain{};
+  Bytes workstation{};
+};
+Result<Names> names_of(const InitiatorConfig& config, Charset charset) {
+  const auto encode = [&](std::string_view text, std::string_view field) {
+    return charset == Charset::unicode ? utf8_to_utf16le(text, field) : utf8_to_oem(text, config.oem_code_page, field);
+  };
+  POSTERN_TRY(user, encode(config.credentials.user, "user"));
+  POSTERN_TRY(domain, encode(config.credentials.domain, "domain"));
+  POSTERN_TRY(workstation, encode(config.workstation, "workstation"));
+  return Names{std::move(user), std::move(domain), std::move(workstation)};
 }
 
 /// The two fields of an AUTHENTICATE that answer the challenge, and the key that they prove.
@@ -115,11 +101,8 @@ struct Responses {
   KeyExchangeKey key_exchange_key{};
 };
 
-Result<Responses> ntlm_v2_responses(const Credentials& credentials, const wire::ChallengeMessage& challenge,
-                                    const TargetInfo& target_info, const ClientChallenge& client_challenge, ResponseKind kind) {
-  POSTERN_TRY(user_utf16, utf8_to_utf16le(credentials.user, "user"));
-  POSTERN_TRY(domain_utf16, utf8_to_utf16le(credentials.domain, "domain"));
-  const ResponseKeyNt key{credentials.nt_hash, user_utf16, domain_utf16};
+Responses ntlm_v2_responses(const ResponseKeyNt& key, const wire::ChallengeMessage& challenge, const TargetInfo& target_info,
+                            const ClientChallenge& client_challenge, ResponseKind kind) {
   Responses responses;
   // With the server's time there is nothing that LMv2 would add: 24 zero bytes (MS-NLMP 3.1.5.1.2).
   const bool lm_alone = kind == ResponseKind::danger_lm_v2;
@@ -162,42 +145,61 @@ Result<Responses> ntlm_v1_responses(const Credentials& credentials, const wire::
   } else {
     responses.lm = responses.nt;
   }
-  const NegotiateFlags keys = kind == ResponseKind::danger_lm && !negotiated.has(NegotiateFlag::lm_key)
-                                  ? negotiated.with(NegotiateFlag::request_non_nt_session_key)
-                                  : negotiated;
+  const NegotiateFlags keys = kind == ResponseKind::danger_lm ? danger_flags_of_lm_alone(negotiated) : negotiated;
   POSTERN_TRY(key, danger_key_exchange_key_v1(keys, base, responses.lm, lm_hash));
   responses.key_exchange_key = std::move(key);
   return responses;
 }
 
+/// `names`: those of the AUTHENTICATE, in its charset.
 Result<Responses> responses_of(const InitiatorConfig& config, const wire::ChallengeMessage& challenge, NegotiateFlags negotiated,
-                               const TargetInfo& target_info, const ClientChallenge& client_challenge) {
+                               const Names& names, const TargetInfo& target_info, const ClientChallenge& client_challenge) {
   switch (config.response) {
     case ResponseKind::anonymous: return Responses{{}, Bytes(1), {}};  // one zero byte (MS-NLMP 3.1.5.1.2)
     case ResponseKind::ntlm_v2:
-    case ResponseKind::danger_lm_v2:
-      return ntlm_v2_responses(config.credentials, challenge, target_info, client_challenge, config.response);
+    case ResponseKind::danger_lm_v2: {
+      const NtHash& nt_hash = config.credentials.nt_hash;
+      if (charset_of(negotiated) == Charset::unicode) {
+        return ntlm_v2_responses({nt_hash, names.user, names.domain}, challenge, target_info, client_challenge, config.response);
+      }
+      POSTERN_TRY(wide, names_of(config, Charset::unicode));  // NTOWFv2 takes UTF-16 whatever the message is written in
+      return ntlm_v2_responses({nt_hash, wide.user, wide.domain}, challenge, target_info, client_challenge, config.response);
+    }
     default: return ntlm_v1_responses(config.credentials, challenge, negotiated, client_challenge, config.response);
   }
 }
 
-/// The names of an AUTHENTICATE in its charset.
-struct Names {
-  Bytes user{};
-  Bytes domain{};
-  Bytes workstation{};
-};
-Result<Names> names_of(const InitiatorConfig& config, Charset charset) {
-  const auto encode = [&](std::string_view text, std::string_view field) {
-    return charset == Charset::unicode ? utf8_to_utf16le(text, field) : utf8_to_oem(text, config.oem_code_page, field);
-  };
-  POSTERN_TRY(user, encode(config.credentials.user, "user"));
-  POSTERN_TRY(domain, encode(config.credentials.domain, "domain"));
-  POSTERN_TRY(workstation, encode(config.workstation, "workstation"));
-  return Names{std::move(user), std::move(domain), std::move(workstation)};
-}
-
 }  // namespace
+
+Result<void> Initiator::check(const InitiatorConfig& config) {
+  if (config.target_name.size() > kMaxTargetNameBytes) {
+    return fail(ErrorCode::too_large, "target_name", Error::kNoOffset, "longer than a target name may be");
+  }
+  if (config.single_host.size() > kMaxSingleHostBytes) {
+    return fail(ErrorCode::too_large, "single_host", Error::kNoOffset, "longer than it may be");
+  }
+  for (const auto& [text, field] : {std::pair{&config.credentials.user, "user"}, std::pair{&config.credentials.domain, "domain"},
+                                    std::pair{&config.workstation, "workstation"}}) {
+    if (text->size() > kMaxNameBytes)
+      return fail(ErrorCode::too_large, field, Error::kNoOffset, "longer than a name may be");  // R17
+  }
+  const bool anonymous = config.response == ResponseKind::anonymous;
+  if (config.credentials.user.empty() && !anonymous) {
+    return fail(ErrorCode::invalid_input, "user", Error::kNoOffset, "a user name is needed");
+  }
+  if (!config.credentials.user.empty() && anonymous) {
+    return fail(ErrorCode::invalid_input, "user", Error::kNoOffset, "an anonymous logon has no user");
+  }
+  if (needs_lm_hash(config.response) && !config.credentials.danger_lm_hash) {
+    return fail(ErrorCode::invalid_input, "danger_lm_hash", Error::kNoOffset, "this response is made from an LM hash");
+  }
+  const bool offers_lm_keys =
+      config.offered.has(NegotiateFlag::lm_key) || config.offered.has(NegotiateFlag::request_non_nt_session_key);
+  if (offers_lm_keys && config.lm_keys == LmKeys::refused) {
+    return fail(ErrorCode::invalid_input, "offered", Error::kNoOffset, "LM_KEY and REQUEST_NON_NT_SESSION_KEY are dangerous");
+  }
+  return {};
+}
 
 Result<AwaitingChallenge> Initiator::start(InitiatorConfig config) {
   POSTERN_CHECK(check(config));
@@ -229,8 +231,8 @@ Result<ClientEstablished> AwaitingChallenge::on_challenge(ByteView challenge_byt
                 "the server does not offer what is required: " + missing.to_hex());
   }
   POSTERN_TRY(target_info, answer_target_info(challenge, config_, now));
-  POSTERN_TRY(responses, responses_of(config_, challenge, negotiated, target_info, random.client_challenge));
   POSTERN_TRY(names, names_of(config_, charset_of(negotiated)));
+  POSTERN_TRY(responses, responses_of(config_, challenge, negotiated, names, target_info, random.client_challenge));
 
   ClientEstablished done;
   done.negotiated_ = negotiated;

@@ -101,8 +101,11 @@ class AwaitingChallenge {
 
 class Initiator {
  public:
-  /// Errors: `invalid_input` (no user and not anonymous, an offer that `lm_keys` does not allow, a response without its LM hash),
-  /// `too_large` (R17).
+  /// What `start` refuses: `invalid_input` (no user and not anonymous, an offer that `lm_keys` does not allow, a response without
+  /// its LM hash), `too_large` (R17).
+  [[nodiscard]] static Result<void> check(const InitiatorConfig& config);
+
+  /// Errors: those of `check`.
   [[nodiscard]] static Result<AwaitingChallenge> start(InitiatorConfig config);
   /// A connectionless handshake: no NEGOTIATE goes out, the server speaks first (MS-NLMP 1.3.1.3). DATAGRAM and KEY_EXCH are added
   /// to `offered`.

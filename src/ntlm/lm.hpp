@@ -32,4 +32,10 @@ inline constexpr std::size_t kMaxLmPasswordBytes = 14;  ///< in the OEM code pag
                                                                 const SessionBaseKey& session_base_key, ByteView lm_response,
                                                                 const LmHash* lm_hash);
 
+/// The flags that make the key of a logon by an LM response alone: no NT response went out, so the key comes from what did.
+[[nodiscard]] inline wire::NegotiateFlags danger_flags_of_lm_alone(wire::NegotiateFlags negotiated) {
+  const bool by_lm_key = negotiated.has(wire::NegotiateFlag::lm_key);
+  return by_lm_key ? negotiated : negotiated.with(wire::NegotiateFlag::request_non_nt_session_key);
+}
+
 }  // namespace postern::ntlm

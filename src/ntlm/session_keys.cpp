@@ -4,8 +4,6 @@
 #include <cassert>
 #include <string_view>
 
-#include "base/reader.hpp"
-#include "crypto/crc32.hpp"
 #include "crypto/hmac_md5.hpp"
 #include "crypto/md5.hpp"
 #include "crypto/rc4.hpp"
@@ -24,8 +22,6 @@ constexpr std::string_view kServerSealing{"session key to server-to-client seali
 
 constexpr std::size_t kMac56Bytes = 7;
 constexpr std::size_t kMac40Bytes = 5;
-constexpr std::size_t kChecksumBytes = 8;
-constexpr std::uint32_t kSignatureVersion = 1;
 
 }  // namespace
 
@@ -95,29 +91,6 @@ wire::Mic compute_mic(const ExportedSessionKey& exported_session_key, ByteView n
   crypto::HmacMd5 mac{crypto::HmacMd5Key{exported_session_key.reveal()}};
   for (const ByteView part : mic_parts(negotiate, challenge, authenticate)) mac.update(part);
   return wire::Mic{mac.finish()};
-}
-
-MessageSignature first_signature(NegotiateFlags negotiated, const ExportedSessionKey& exported_session_key, Direction direction,
-                                 ByteView message) {
-  std::array<std::uint8_t, kSignatureBytes> signature{};
-  store_le(signature.data(), kSignatureVersion);
-  if (negotiated.has(NegotiateFlag::extended_session_security)) {
-    constexpr std::array<std::uint8_t, 4> kSequenceNumber{};
-    const SigningKey key = signing_key(exported_session_key, direction);
-    const auto mac = crypto::hmac_md5(key.reveal(), {kSequenceNumber, message});
-    std::copy_n(mac.begin(), kChecksumBytes, signature.begin() + 4);
-    if (negotiated.has(NegotiateFlag::key_exchange)) {
-      const SecretBytes seal = sealing_key(negotiated, exported_session_key, direction);
-      crypto::Rc4{seal.reveal()}.apply(MutableByteView{signature}.subspan(4, kChecksumBytes));
-    }
-    return MessageSignature{signature};
-  }
-  // MS-NLMP 3.4.4.1: RandomPad, CRC-32 and SeqNum run through RC4; then the pad is replaced by zero, as real peers send it.
-  const SecretBytes seal = sealing_key(negotiated, exported_session_key, direction);
-  store_le(signature.data() + 8, crypto::crc32(message));
-  crypto::Rc4{seal.reveal()}.apply(MutableByteView{signature}.subspan(4));
-  store_le(signature.data() + 4, std::uint32_t{0});
-  return MessageSignature{signature};
 }
 
 }  // namespace postern::ntlm

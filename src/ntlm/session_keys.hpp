@@ -38,11 +38,4 @@ using MicParts = std::array<ByteView, 5>;
 [[nodiscard]] wire::Mic compute_mic(const ExportedSessionKey& exported_session_key, ByteView negotiate, ByteView challenge,
                                     ByteView authenticate);
 
-/// NTLMSSP_MESSAGE_SIGNATURE of the first message of a direction (SeqNum 0), as SPNEGO's mechListMIC needs it
-/// (MS-NLMP 3.4.4, RFC 4178 section 5). The key stream starts anew afterwards (MS-SPNG 3.3.5.1), so nothing is kept.
-inline constexpr std::size_t kSignatureBytes = 16;
-using MessageSignature = Public<struct MessageSignatureTag, kSignatureBytes>;
-[[nodiscard]] MessageSignature first_signature(wire::NegotiateFlags negotiated, const ExportedSessionKey& exported_session_key,
-                                               Direction direction, ByteView message);
-
 }  // namespace postern::ntlm

@@ -341,4 +341,11 @@ Result<void> SessionSecurity::set_sequence_numbers(SequenceNumbers numbers) {
   return {};
 }
 
+MessageSignature first_signature(NegotiateFlags negotiated, const ExportedSessionKey& exported_session_key, Direction direction,
+                                 ByteView message) {
+  const Role sender = direction == Direction::client_to_server ? Role::client : Role::server;
+  SessionSecurity session{negotiated.with(NegotiateFlag::sign), exported_session_key, sender};
+  return *session.sign(message);  // a session that signs has its first number left
+}
+
 }  // namespace postern::ntlm

@@ -20,6 +20,10 @@
 
 namespace postern::ntlm {
 
+/// NTLMSSP_MESSAGE_SIGNATURE (MS-NLMP 2.2.2.9).
+inline constexpr std::size_t kSignatureBytes = 16;
+using MessageSignature = Public<struct MessageSignatureTag, kSignatureBytes>;
+
 /// Which end of the session this is.
 enum class Role : std::uint8_t { client, server };
 
@@ -130,5 +134,10 @@ class SessionSecurity {
   wire::NegotiateFlags negotiated_{};
   Stream streams_[2];
 };
+
+/// The signature of the first message of a direction (SeqNum 0), whether SIGN was negotiated or not, as SPNEGO's mechListMIC needs
+/// it (RFC 4178, 5). The key stream starts anew afterwards (MS-SPNG 3.3.5.1), so nothing is kept.
+[[nodiscard]] MessageSignature first_signature(wire::NegotiateFlags negotiated, const ExportedSessionKey& exported_session_key,
+                                               Direction direction, ByteView message);
 
 }  // namespace postern::ntlm

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/secret.hpp"
-#include "ntlm/session_keys.hpp"
+#include "ntlm/session_security.hpp"
 #include "spnego/token.hpp"
 
 namespace postern::ntlm {

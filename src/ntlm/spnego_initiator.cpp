@@ -1,7 +1,6 @@
 #include "ntlm/spnego_initiator.hpp"
 
 #include "base/secret.hpp"
-#include "ntlm/session_keys.hpp"
 #include "spnego/token.hpp"
 
 namespace postern::ntlm {
@@ -65,19 +64,20 @@ bool SpnegoAwaitingResult::signs() const {
          done_.negotiated().has(wire::NegotiateFlag::extended_session_security);
 }
 
-Result<SequenceNumbers> SpnegoAwaitingResult::on_result(ByteView token) const {
+Result<SpnegoResult> SpnegoAwaitingResult::on_result(ByteView token) const {
   POSTERN_TRY(response, expect_response(token));
   if (response.state != NegState::accept_completed) {
     return fail(ErrorCode::unexpected_message, "NegTokenResp.negState", 0, "neither accepted nor rejected");
   }
   // A server that leaves our MIC unanswered has not counted it either.
-  if (!response.mech_list_mic || !signs()) return SequenceNumbers{};
+  if (!response.mech_list_mic) return SpnegoResult{};
+  if (!signs()) return SpnegoResult{MechListMic::not_checked, {}};
   const MessageSignature expected =
       first_signature(done_.negotiated(), done_.exported_session_key(), Direction::server_to_client, mech_types_);
   if (!constant_time_equal(expected.bytes(), *response.mech_list_mic)) {
     return fail(ErrorCode::mic_wrong, "NegTokenResp.mechListMIC", Error::kNoOffset, "the server does not know the session's key");
   }
-  return SequenceNumbers{1, 1};
+  return SpnegoResult{MechListMic::verified, {1, 1}};
 }
 
 }  // namespace postern::ntlm

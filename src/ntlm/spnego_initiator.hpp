@@ -14,6 +14,14 @@
 
 namespace postern::ntlm {
 
+/// What the server's mechListMIC shows; without a session that signs there is no key to check one with.
+enum class MechListMic : std::uint8_t { absent, not_checked, verified };
+
+struct SpnegoResult {
+  MechListMic mech_list_mic = MechListMic::absent;
+  SequenceNumbers first{};  ///< of the session's messages
+};
+
 /// The AUTHENTICATE is on its way; the server's last token tells how it went.
 class SpnegoAwaitingResult {
  public:
@@ -24,9 +32,9 @@ class SpnegoAwaitingResult {
   [[nodiscard]] ByteView token() const { return token_; }
   [[nodiscard]] const ClientEstablished& done() const { return done_; }
 
-  /// The numbers with which the session begins. Errors: the malformed family; `denied` for a reject; `mic_wrong` if the server's
+  /// Errors: the malformed family; `denied` for a reject; `mic_wrong` if the server's
   /// mechListMIC does not prove that it knows the key; `unexpected_message` for an answer that ends nothing.
-  [[nodiscard]] Result<SequenceNumbers> on_result(ByteView token) const;
+  [[nodiscard]] Result<SpnegoResult> on_result(ByteView token) const;
 
  private:
   friend class SpnegoInitiator;
@@ -47,6 +55,7 @@ class SpnegoInitiator {
   [[nodiscard]] static Result<SpnegoInitiator> start(InitiatorConfig config);
   /// NegTokenInit with the NEGOTIATE.
   [[nodiscard]] ByteView token() const { return token_; }
+  [[nodiscard]] ByteView negotiate_message() const { return ntlm_.negotiate_message(); }
   /// Errors as AwaitingChallenge::on_challenge, and those of on_result.
   [[nodiscard]] Result<SpnegoAwaitingResult> on_challenge(ByteView token, InitiatorRandom random, FileTime now) &&;
 

@@ -152,10 +152,7 @@ class Verifier {
       }
     }
     if (may_be_lm && proves(desl(lm_hash_->reveal(), request_.server_challenge.bytes()), request_.lm_response)) {
-      // No NT response went out, so the key is made from what did (MS-NLMP 3.4.5.1).
-      const wire::NegotiateFlags flags = request_.negotiated.has(wire::NegotiateFlag::lm_key)
-                                             ? request_.negotiated
-                                             : request_.negotiated.with(wire::NegotiateFlag::request_non_nt_session_key);
+      const wire::NegotiateFlags flags = danger_flags_of_lm_alone(request_.negotiated);
       POSTERN_TRY(key, danger_key_exchange_key_v1(flags, session_base_key_v1(nt_hash_), request_.lm_response, lm_hash_));
       return verified(ResponseVersion::lm, std::move(key));
     }

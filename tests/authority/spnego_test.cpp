@@ -1,6 +1,6 @@
 // NTLM inside Negotiate: what is wrapped, what is named, and the MIC over the list of mechanisms.
 #include "authority_fixture.hpp"
-#include "ntlm/session_keys.hpp"
+#include "ntlm/session_security.hpp"
 #include "spnego/token.hpp"
 
 namespace postern::authority {

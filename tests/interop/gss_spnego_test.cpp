@@ -1,7 +1,7 @@
 // Against MIT's SPNEGO with gss-ntlmssp as its only mechanism: who accepts whom, and the mechListMIC of both sides (RFC 4178
 // section 5).
 #include "gss_support.hpp"
-#include "ntlm/session_keys.hpp"
+#include "ntlm/session_security.hpp"
 #include "ntlm/spnego_acceptor.hpp"
 #include "spnego/token.hpp"
 

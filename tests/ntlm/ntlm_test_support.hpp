@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/text.hpp"
@@ -177,6 +178,24 @@ inline Result<Established> finish(AwaitingAuthenticate awaiting, ByteView authen
                                   const Demands& demands = {}) {
   POSTERN_TRY(pending, std::move(awaiting).on_authenticate(authenticate));
   return finish(std::move(pending), hash, demands);
+}
+
+/// Every form that session security takes: with and without ESS, key exchange, LM_KEY, 128, 56, datagram.
+inline std::vector<wire::NegotiateFlags> every_form() {
+  using wire::NegotiateFlag;
+  const NegotiateFlag switches[] = {NegotiateFlag::extended_session_security,
+                                    NegotiateFlag::key_exchange,
+                                    NegotiateFlag::lm_key,
+                                    NegotiateFlag::key_128,
+                                    NegotiateFlag::key_56,
+                                    NegotiateFlag::datagram};
+  std::vector<wire::NegotiateFlags> forms;
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    wire::NegotiateFlags flags = wire::NegotiateFlags{}.with(NegotiateFlag::sign).with(NegotiateFlag::seal);
+    for (unsigned i = 0; i < 6; ++i) flags = flags.with_if((bits >> i & 1) != 0, switches[i]);
+    forms.push_back(flags);
+  }
+  return forms;
 }
 
 template <typename T>

@@ -50,22 +50,6 @@ class TestAead : public SessionAead {
   Bytes key_;
 };
 
-std::vector<NegotiateFlags> every_form() {
-  const NegotiateFlag switches[] = {NegotiateFlag::extended_session_security,
-                                    NegotiateFlag::key_exchange,
-                                    NegotiateFlag::lm_key,
-                                    NegotiateFlag::key_128,
-                                    NegotiateFlag::key_56,
-                                    NegotiateFlag::datagram};
-  std::vector<NegotiateFlags> forms;
-  for (unsigned bits = 0; bits < 64; ++bits) {
-    NegotiateFlags flags = NegotiateFlags{}.with(NegotiateFlag::sign).with(NegotiateFlag::seal);
-    for (unsigned i = 0; i < 6; ++i) flags = flags.with_if((bits >> i & 1) != 0, switches[i]);
-    forms.push_back(flags);
-  }
-  return forms;
-}
-
 SessionSecurity session_of(NegotiateFlags flags, Role role) {
   return SessionSecurity{flags, fixed<ExportedSessionKey>("000102030405060708090a0b0c0d0e0f"), role};
 }

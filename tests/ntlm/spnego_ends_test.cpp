@@ -58,17 +58,19 @@ ErrorCode code_of_challenge(ByteView token) {
 
 TEST(SpnegoEnds, AgreeAndTheMicsHaveUsedTheFirstNumbers) {
   const Ends ends = run();
-  const auto numbers = ends.client.on_result(ends.last_token);
-  ASSERT_TRUE(numbers) << numbers.error().to_line();
-  EXPECT_EQ(numbers->sending, 1u);
-  EXPECT_EQ(numbers->receiving, 1u);
+  const auto result = ends.client.on_result(ends.last_token);
+  ASSERT_TRUE(result) << result.error().to_line();
+  EXPECT_EQ(result->mech_list_mic, MechListMic::verified);
+  EXPECT_EQ(result->first.sending, 1u);
+  EXPECT_EQ(result->first.receiving, 1u);
 }
 
 TEST(SpnegoEnds, WithoutSigningThereAreNoMicsAndTheNumbersStartAtZero) {
   const Ends ends = run(InitiatorConfig::kDefaultOffer.without(wire::NegotiateFlag::sign));
-  const auto numbers = ends.client.on_result(ends.last_token);
-  ASSERT_TRUE(numbers) << numbers.error().to_line();
-  EXPECT_EQ(numbers->sending, 0u);
+  const auto result = ends.client.on_result(ends.last_token);
+  ASSERT_TRUE(result) << result.error().to_line();
+  EXPECT_EQ(result->mech_list_mic, MechListMic::absent);
+  EXPECT_EQ(result->first.sending, 0u);
 }
 
 TEST(SpnegoEnds, AServerWithoutTheKeyIsFoundOutByItsMic) {
