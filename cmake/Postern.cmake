@@ -42,13 +42,22 @@ function(postern_program name)
   target_link_libraries(${name} PRIVATE postern_options ${ARG_LINKS})
 endfunction()
 
+# Where the tree and the programs are, for tests: a header, so that only what includes it depends on where the tree was checked out.
+if(POSTERN_TESTS)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/support/paths.hpp CONTENT [[
+// Written by CMake.
+#pragma once
+#define POSTERN_SOURCE_DIR "@CMAKE_SOURCE_DIR@"
+#define POSTERN_BINARY_DIR "@CMAKE_BINARY_DIR@"
+]] @ONLY)
+endif()
+
 # postern_test(name LINKS targets...): one GoogleTest program of every *_test.cpp in the folder.
 function(postern_test name)
   cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   add_executable(${name} ${sources})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  target_compile_definitions(${name} PRIVATE POSTERN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" POSTERN_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_BINARY_DIR}/generated)
   target_link_libraries(${name} PRIVATE postern_options ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   # Optimising the tests themselves would double the time they take to compile; the rooms they test stay optimised.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)

@@ -4,6 +4,8 @@
 #include <string>
 #include <sys/wait.h>
 
+#include "support/paths.hpp"
+
 namespace postern::cli {
 namespace {
 

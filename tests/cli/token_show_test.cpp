@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sstream>
 
+#include "support/paths.hpp"
 #include "support/shared_corpus.hpp"
 #include "wire/raw_message.hpp"
 

@@ -9,6 +9,7 @@
 #include "base/secret.hpp"
 #include "crypto/rc4_many.hpp"
 #include "crypto/reference.hpp"
+#include "support/paths.hpp"
 
 namespace postern::crypto {
 namespace {

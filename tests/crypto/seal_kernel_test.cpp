@@ -6,6 +6,7 @@
 #include <string>
 
 #include "crypto/reference.hpp"
+#include "support/paths.hpp"
 
 namespace postern::crypto {
 namespace {

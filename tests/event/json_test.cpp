@@ -12,6 +12,7 @@
 
 #include "event/random_event.hpp"
 #include "event/reader/parse_event.hpp"
+#include "support/paths.hpp"
 
 namespace postern::event {
 namespace {

@@ -10,6 +10,7 @@
 #include "edge/http/page.hpp"
 #include "edge/http/rate_budget.hpp"
 #include "edge/http/request_guard.hpp"
+#include "support/paths.hpp"
 
 namespace postern::http {
 namespace {

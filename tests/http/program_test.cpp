@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "gateway_fixture.hpp"
+#include "support/paths.hpp"
 
 namespace postern::test {
 namespace {

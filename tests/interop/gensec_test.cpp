@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "line_process.hpp"
+#include "support/paths.hpp"
 #include "traffic.hpp"
 
 namespace postern::interop {

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "ntlm_test_support.hpp"
+#include "support/paths.hpp"
 
 namespace postern::ntlm {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "base/reader.hpp"
 #include "ntlm_test_support.hpp"
+#include "support/paths.hpp"
 
 namespace postern::ntlm {
 namespace {

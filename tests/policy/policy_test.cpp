@@ -5,6 +5,8 @@
 #include <iterator>
 #include <string>
 
+#include "support/paths.hpp"
+
 namespace postern::policy {
 namespace {
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "spnego/token.hpp"
+#include "support/paths.hpp"
 
 namespace postern::spnego::test {
 

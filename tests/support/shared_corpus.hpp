@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <string>
 
+#include "support/paths.hpp"
+
 namespace postern::test {
 
 inline std::filesystem::path shared_corpus() {

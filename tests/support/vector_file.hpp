@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "support/paths.hpp"
 
 namespace postern::test {
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "account/store_fixture.hpp"
+#include "support/paths.hpp"
 
 extern char** environ;
 
