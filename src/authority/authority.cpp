@@ -103,7 +103,6 @@ struct Authority::Judgement {
 
   event::Facts facts{};
   std::vector<event::PolicyDecision> policy{};
-  std::vector<event::Finding> findings{};
   event::Correlation correlation{};
   event::Outcome outcome = event::Outcome::failure;
 
@@ -221,8 +220,8 @@ void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRe
   judgement->reject_token = ntlm::reject_token(request.carrier, request.token);
   if (service == nullptr) {
     judgement->facts.server.name = request.service;
-    judgement->findings.push_back({"service-not-allowed", event::Severity::warning,
-                                   "a program asked for a logon to a service that it may not speak for", peer.name});
+    judgement->facts.findings.push_back({"service-not-allowed", event::Severity::warning,
+                                         "a program asked for a logon to a service that it may not speak for", peer.name});
     judgement->deny(NtStatus::access_denied, "the peer " + peer.name + " may not speak for the service " + request.service);
     return conclude(std::move(judgement), answer);
   }
@@ -266,10 +265,10 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   if (!half_open) {
     // Not begun here, finished already, or too old (R40): whatever the token proves, it proves it to a challenge that is not ours.
     auto judgement = new_judgement(kNoService, {}, current);
-    judgement->findings.push_back({"unknown-challenge",
-                                   event::Severity::warning,
-                                   "a response came for a handshake that is unknown, used or older than its lifetime",
-                                   {}});
+    judgement->facts.findings.push_back({"unknown-challenge",
+                                         event::Severity::warning,
+                                         "a response came for a handshake that is unknown, used or older than its lifetime",
+                                         {}});
     judgement->reject_token = ntlm::reject_token(ntlm::Carrier::negotiate, request.token);
     judgement->deny(NtStatus::request_not_accepted, "no such handshake: unknown, used already, or older than its lifetime");
     return conclude(std::move(judgement), answer);
@@ -343,10 +342,11 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   // Asked while the account is locked: of many tries at once each sees what became of the one before.
   if (backoff_.ask(judgement->who, environment_.monotonic_ticks()) == Backoff::Answer::refuse) {
     backed_off_.fetch_add(1, std::memory_order_relaxed);
-    judgement->findings.push_back({"backed-off",
-                                   event::Severity::info,
-                                   "refused without a comparison: this client has just sent wrong passwords and has not paused",
-                                   {}});
+    judgement->facts.findings.push_back(
+        {"backed-off",
+         event::Severity::info,
+         "refused without a comparison: this client has just sent wrong passwords and has not paused",
+         {}});
     judgement->deny(NtStatus::logon_failure, "the client keeps sending wrong passwords and is held off");
     return conclude(std::move(judgement), answer);
   }
@@ -472,7 +472,6 @@ void Authority::conclude(std::shared_ptr<Judgement> judgement, const Answer& ans
   event.status = event::Status::of(judgement->verdict.status);
   event.policy = judgement->policy;
   event.correlation = judgement->correlation;
-  event.findings = judgement->findings;
 
   ntlm::Verdict& verdict = judgement->verdict;
   verdict.event_id = event.id->text();
@@ -511,9 +510,9 @@ void Authority::answer_recorded(const std::shared_ptr<Judgement>& judgement, con
     if (verdict.allowed()) {
       // The event that says otherwise is stored: another one takes it back.
       judgement->revoke(NtStatus::request_not_accepted, "the account was changed during the logon; the client may try again");
-      judgement->findings.push_back({"account-changed", event::Severity::info,
-                                     "the account was changed during this logon, so the success recorded before let nobody in",
-                                     verdict.event_id});
+      judgement->facts.findings.push_back(
+          {"account-changed", event::Severity::info,
+           "the account was changed during this logon, so the success recorded before let nobody in", verdict.event_id});
       judgement->counters.reset();
       return conclude(judgement, answer);
     }

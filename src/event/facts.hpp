@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "event/logon_event.hpp"
 
@@ -18,6 +19,7 @@ struct Facts {
   Server server{};
   Transport transport{};
   Authority authority{};
+  std::vector<Finding> findings{};  ///< what detection saw before the policy was asked
   bool operator==(const Facts&) const = default;
 };
 

@@ -64,6 +64,9 @@ void for_each_field(ConstOr<Account> auto& account, V& visit) {
   visit("sid", account.sid);
   visit("kind", account.kind);
   visit("protected", account.protected_user);
+  visit("ntlm_allowed", account.ntlm_allowed);
+  visit("network_allowed", account.network_allowed);
+  visit("state", account.state);
 }
 
 template <typename V>

@@ -65,7 +65,11 @@ struct Account {
   Text domain{};
   Text sid{};
   AccountKind kind = AccountKind::unknown;
-  std::optional<bool> protected_user{};  ///< JSON: `protected`; member of Protected Users
+  std::optional<bool> protected_user{};   ///< JSON: `protected`; member of Protected Users
+  std::optional<bool> ntlm_allowed{};     ///< false: NTLM is switched off for this account
+  std::optional<bool> network_allowed{};  ///< whether the client's address is one that this account may come from
+  /// What the account's own state said, as an NTSTATUS name: `STATUS_SUCCESS`, `STATUS_ACCOUNT_DISABLED`, … (MS-APDS 3.1.5).
+  Text state{};
   bool operator==(const Account&) const = default;
 };
 

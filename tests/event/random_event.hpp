@@ -23,7 +23,7 @@ inline auto members(Ntlm& s) {
   auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = s;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
 }
-inline auto members(Account& s) { auto& [a, b, c, d, e] = s; return std::tie(a, b, c, d, e); }
+inline auto members(Account& s) { auto& [a, b, c, d, e, f, g, h] = s; return std::tie(a, b, c, d, e, f, g, h); }
 inline auto members(Client& s) { auto& [a, b, c, d, e] = s; return std::tie(a, b, c, d, e); }
 inline auto members(Server& s) { auto& [a, b, c, d, e] = s; return std::tie(a, b, c, d, e); }
 inline auto members(Transport& s) { auto& [a, b, c] = s; return std::tie(a, b, c); }
@@ -32,7 +32,7 @@ inline auto members(Reason& s) { auto& [a, b, c, d] = s; return std::tie(a, b, c
 inline auto members(PolicyDecision& s) { auto& [a, b, c, d, e, f] = s; return std::tie(a, b, c, d, e, f); }
 inline auto members(Correlation& s) { auto& [a, b] = s; return std::tie(a, b); }
 inline auto members(Finding& s) { auto& [a, b, c, d] = s; return std::tie(a, b, c, d); }
-inline auto members(Facts& s) { auto& [a, b, c, d, e, f, g, h, i] = s; return std::tie(a, b, c, d, e, f, g, h, i); }
+inline auto members(Facts& s) { auto& [a, b, c, d, e, f, g, h, i, j] = s; return std::tie(a, b, c, d, e, f, g, h, i, j); }
 inline auto members(LogonEvent& s) {
   auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = s;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
