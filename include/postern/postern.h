@@ -36,7 +36,7 @@ extern "C" {
 /* ---- version ---------------------------------------------------------------------------------------------------------------- */
 
 /** The interface that this header describes. Grows when calls or fields are added; none is ever taken away or changed. */
-#define POSTERN_ABI_VERSION 1
+#define POSTERN_ABI_VERSION 2
 
 /** The interface that the loaded library has: a program built with this header needs at least POSTERN_ABI_VERSION. */
 POSTERN_API unsigned postern_abi_version(void) POSTERN_NOEXCEPT;
@@ -165,6 +165,14 @@ typedef struct postern_session postern_session;
 #define POSTERN_OPTION_WANT_SESSION_KEY 0x10u /**< a server before an authority: ask for the key, which needs a right there */
 #define POSTERN_OPTION_TLS 0x20u              /**< a server before an authority: the client's bytes came through TLS */
 
+/** What texts are written in where a peer has no UNICODE (MS-NLMP 2.2): the OEM code page of the machines around. */
+typedef enum postern_code_page {
+  POSTERN_CODE_PAGE_850 = 0,
+  POSTERN_CODE_PAGE_UTF8 = 1,
+  POSTERN_CODE_PAGE_LATIN1 = 2,
+  POSTERN_CODE_PAGE_RESERVED = 0x7fffffff /**< keeps the type wide enough for values of later libraries */
+} postern_code_page;
+
 /** Who logs on to what. Give a password or an NT hash. */
 typedef struct postern_client_options {
   size_t size;
@@ -179,8 +187,12 @@ typedef struct postern_client_options {
   uint32_t require;                /**< POSTERN_REQUIRE_ */
   uint32_t options;                /**< POSTERN_OPTION_ */
   const postern_environment* environment;
+  const uint8_t* single_host; /**< Single_Host_Data (MS-NLMP 2.2.2.2), sent as it is; NULL: none */
+  size_t single_host_size;    /**< at most 1024 */
+  postern_code_page oem_code_page;
 } postern_client_options;
-#define POSTERN_CLIENT_OPTIONS_INIT {sizeof(postern_client_options), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL}
+#define POSTERN_CLIENT_OPTIONS_INIT \
+  {sizeof(postern_client_options), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, 0, POSTERN_CODE_PAGE_850}
 
 /** Begins a client's logon with an NTLMv2 response. The first step takes no input (in datagram mode: the server's CHALLENGE). */
 POSTERN_API postern_status postern_client_create(const postern_client_options* options, postern_context** context,
@@ -199,6 +211,10 @@ typedef enum postern_lookup_result {
  * the values above counts as UNAVAILABLE. */
 typedef int (*postern_lookup)(void* user_data, const char* user, const char* domain, uint8_t nt_hash[POSTERN_KEY_SIZE]);
 
+/** As postern_lookup, for an LM hash: what a server needs that accepts LM responses (POSTERN_DANGER_ALLOW_LM). NOT_FOUND for an
+ * account without one. Called for such a response alone, after postern_lookup. */
+typedef int (*postern_danger_lm_lookup)(void* user_data, const char* user, const char* domain, uint8_t lm_hash[POSTERN_KEY_SIZE]);
+
 /** A server that knows its accounts by itself. */
 typedef struct postern_server_options {
   size_t size;
@@ -215,9 +231,11 @@ typedef struct postern_server_options {
   uint32_t require;                         /**< POSTERN_REQUIRE_. An announced MIC is verified in any case */
   uint32_t options;                         /**< POSTERN_OPTION_ */
   const postern_environment* environment;
+  postern_code_page oem_code_page;
+  postern_danger_lm_lookup danger_lm_lookup; /**< needed with POSTERN_DANGER_ALLOW_LM, and NULL without; gets `user_data` */
 } postern_server_options;
 #define POSTERN_SERVER_OPTIONS_INIT \
-  {sizeof(postern_server_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, NULL}
+  {sizeof(postern_server_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, NULL, POSTERN_CODE_PAGE_850, NULL}
 
 /** Begins a server's side. The first step takes the client's first token (in datagram mode: nothing). NTLMv2 alone is accepted. */
 POSTERN_API postern_status postern_server_create(const postern_server_options* options, postern_context** context,
@@ -455,9 +473,9 @@ POSTERN_API postern_status postern_danger_lm_hash(const char* password, size_t p
 #define POSTERN_DANGER_ALLOW_LMV2 0x2u      /**< an LMv2 response alone, which carries neither bindings nor a MIC */
 #define POSTERN_DANGER_ALLOW_ANONYMOUS 0x4u /**< lets nobody in; the session key is known to everybody */
 #define POSTERN_DANGER_ALLOW_GUEST 0x8u     /**< lets unknown accounts in, without a session */
+#define POSTERN_DANGER_ALLOW_LM 0x10u       /**< an LM response alone; verified with what danger_lm_lookup gives */
 
-/** A server that accepts more than NTLMv2. Look at postern_logon.standing and .version. A plain LM response is never accepted: it
- * could be verified with an LM hash alone, and no lookup gives one. */
+/** A server that accepts more than NTLMv2. Look at postern_logon.standing and .version. */
 POSTERN_API postern_status postern_danger_server_create(const postern_server_options* options, uint32_t allowed,
                                                         postern_context** context, postern_error* error) POSTERN_NOEXCEPT;
 

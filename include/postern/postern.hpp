@@ -334,6 +334,8 @@ struct client_options {
   std::uint32_t require = 0;
   std::uint32_t options = 0;
   const postern_environment* environment = nullptr;
+  bytes single_host{};
+  postern_code_page oem_code_page = POSTERN_CODE_PAGE_850;
 };
 
 inline result<context> make_client(const client_options& from) {
@@ -349,6 +351,9 @@ inline result<context> make_client(const client_options& from) {
   raw.require = from.require;
   raw.options = from.options;
   raw.environment = from.environment;
+  raw.single_host = from.single_host.empty() ? nullptr : from.single_host.data();
+  raw.single_host_size = from.single_host.size();
+  raw.oem_code_page = from.oem_code_page;
   postern_context* made = nullptr;
   postern_error why;
   if (postern_client_create(&raw, &made, &why) != POSTERN_OK) return error{why};
@@ -373,6 +378,7 @@ struct server_options {
   std::uint32_t require = 0;
   std::uint32_t options = 0;
   const postern_environment* environment = nullptr;
+  postern_code_page oem_code_page = POSTERN_CODE_PAGE_850;
 };
 
 /// A context that keeps the lookup it calls.
@@ -419,6 +425,7 @@ inline result<server> make_server(const server_options& from) {
   raw.require = from.require;
   raw.options = from.options;
   raw.environment = from.environment;
+  raw.oem_code_page = from.oem_code_page;
   postern_context* made = nullptr;
   postern_error why;
   if (postern_server_create(&raw, &made, &why) != POSTERN_OK) return error{why};

@@ -202,6 +202,10 @@ Outcome<postern_status> create(const postern_client_options* given, ntlm::Respon
   if (options.channel_bindings != nullptr) {
     config.channel_bindings.emplace(std::span<const std::uint8_t, POSTERN_KEY_SIZE>{options.channel_bindings, POSTERN_KEY_SIZE});
   }
+  POSTERN_TRY(single_host, bytes_of(options.single_host, options.single_host_size, "single_host"));
+  config.single_host = to_bytes(single_host);
+  POSTERN_TRY(code_page, code_page_of(options.oem_code_page));
+  config.oem_code_page = code_page;
   if ((options.options & POSTERN_OPTION_UNTRUSTED_TARGET) != 0) config.target_name_source = ntlm::TargetNameSource::untrusted;
   config.required = required_flags(options.require);
   const bool offers_seal = (options.options & POSTERN_OPTION_OFFER_SEAL) != 0;

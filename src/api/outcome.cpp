@@ -133,6 +133,16 @@ Outcome<ByteView> bytes_of(const void* data, std::size_t size, std::string_view 
   return ByteView{static_cast<const std::uint8_t*>(data), size};
 }
 
+Outcome<CodePage> code_page_of(postern_code_page page) {
+  switch (page) {
+    case POSTERN_CODE_PAGE_850: return CodePage::cp850;
+    case POSTERN_CODE_PAGE_UTF8: return CodePage::utf8;
+    case POSTERN_CODE_PAGE_LATIN1: return CodePage::latin1;
+    case POSTERN_CODE_PAGE_RESERVED: break;
+  }
+  return refuse(POSTERN_INVALID_INPUT, "oem_code_page", "is no code page that is known here");
+}
+
 }  // namespace postern::api
 
 using postern::api::row_of;

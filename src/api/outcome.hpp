@@ -13,6 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "base/text.hpp"
 
 namespace postern::api {
 
@@ -73,6 +74,8 @@ void fill(postern_buffer& buffer, ByteView bytes);
 
 /// The bytes of a caller; a null pointer goes with size 0 only.
 [[nodiscard]] Outcome<ByteView> bytes_of(const void* data, std::size_t size, std::string_view field);
+
+[[nodiscard]] Outcome<CodePage> code_page_of(postern_code_page page);
 
 /// Reads a struct that begins with its size, as an older or newer caller knows it: what is missing is `defaults`, and what this
 /// library does not know must be zero.

@@ -17,8 +17,8 @@ using wire::ResponseVersion;
 constexpr std::uint32_t kServerRequire = POSTERN_REQUIRE_SIGN | POSTERN_REQUIRE_SEAL | POSTERN_REQUIRE_128 | POSTERN_REQUIRE_ESS |
                                          POSTERN_REQUIRE_MIC | POSTERN_REQUIRE_BINDINGS | POSTERN_REQUIRE_TARGET_NAME;
 constexpr std::uint32_t kServerOptions = POSTERN_OPTION_SPNEGO | POSTERN_OPTION_DATAGRAM;
-constexpr std::uint32_t kDangers =
-    POSTERN_DANGER_ALLOW_NTLMV1 | POSTERN_DANGER_ALLOW_LMV2 | POSTERN_DANGER_ALLOW_ANONYMOUS | POSTERN_DANGER_ALLOW_GUEST;
+constexpr std::uint32_t kDangers = POSTERN_DANGER_ALLOW_NTLMV1 | POSTERN_DANGER_ALLOW_LMV2 | POSTERN_DANGER_ALLOW_ANONYMOUS |
+                                   POSTERN_DANGER_ALLOW_GUEST | POSTERN_DANGER_ALLOW_LM;
 constexpr ntlm::Waiver kNotRequired{"require", "not set"};
 
 struct ServerPlan {
@@ -29,6 +29,7 @@ struct ServerPlan {
   bool spnego = false;
   bool datagram = false;
   postern_lookup lookup = nullptr;
+  postern_danger_lm_lookup danger_lm_lookup = nullptr;
   void* user_data = nullptr;
   Environment environment{};
 
@@ -39,6 +40,7 @@ struct ServerPlan {
     if (danger_allows(POSTERN_DANGER_ALLOW_NTLMV1))
       versions = versions.with(ResponseVersion::ntlm_v1).with(ResponseVersion::ntlm_v1_ess);
     if (danger_allows(POSTERN_DANGER_ALLOW_LMV2)) versions = versions.with(ResponseVersion::lm_v2);
+    if (danger_allows(POSTERN_DANGER_ALLOW_LM)) versions = versions.with(ResponseVersion::lm);
     return versions;
   }
 };
@@ -137,13 +139,31 @@ class ServerHandshake : public Handshake {
     // An unknown account costs what a known one does: its response is compared as well, with a key that nobody has (R37).
     NtHash decoy;
     POSTERN_CHECK(plan_.environment.fill_random(decoy.reveal_for_writing()));
-    auto verified = ntlm::verify_response(request, is_known ? hash : decoy, plan_.versions());
+    POSTERN_TRY(verified, verify(pending, is_known ? hash : decoy, decoy));
     if (!is_known && (verified || verified.error().code == ErrorCode::wrong_password)) {
       if (plan_.danger_allows(POSTERN_DANGER_ALLOW_GUEST)) return Compared{ntlm::danger_accept_guest(request), false};
       return refuse(POSTERN_WRONG_PASSWORD, "AUTHENTICATE.NtChallengeResponse", "the response does not prove the key");
     }
     if (!verified) return std::unexpected{Failure{std::move(verified).error()}};
     return Compared{std::move(*verified), found == POSTERN_LOOKUP_BLOCKED};
+  }
+
+  /// A lone LM field is tried with the LM hash as well, where the server accepts that; `decoy` stands in for one that is not there.
+  Outcome<Result<ntlm::ResponseVerified>> verify(const PendingVerification& pending, const NtHash& hash,
+                                                 const NtHash& decoy) const {
+    const ntlm::VerificationRequest& request = pending.request();
+    if (request.version != ResponseVersion::lm || !plan_.danger_allows(POSTERN_DANGER_ALLOW_LM)) {
+      return ntlm::verify_response(request, hash, plan_.versions());
+    }
+    LmHash lm_hash;
+    const int found = plan_.danger_lm_lookup(plan_.user_data, pending.claims().user.c_str(), pending.claims().domain.c_str(),
+                                             lm_hash.reveal_for_writing().data());
+    if (found == POSTERN_LOOKUP_NOT_FOUND) {
+      lm_hash = LmHash{decoy.reveal()};
+    } else if (found != POSTERN_LOOKUP_FOUND && found != POSTERN_LOOKUP_BLOCKED) {
+      return refuse(POSTERN_NO_AUTHORITY, "danger_lm_lookup", "the accounts cannot be asked");
+    }
+    return ntlm::danger_verify_response_with_lm(request, hash, lm_hash, plan_.versions());
   }
 
   Outcome<ntlm::TargetNameProof> prove_target_name(const ntlm::Claims& claims) const {
@@ -212,8 +232,15 @@ Outcome<postern_status> create(const postern_server_options* given, std::uint32_
   POSTERN_CHECK(check_bits(options.options, kServerOptions, "options"));
   POSTERN_CHECK(check_bits(danger_allowed, kDangers, "allowed"));
   POSTERN_CHECK(needs(options.lookup != nullptr, "lookup"));
+  const bool allows_lm = (danger_allowed & POSTERN_DANGER_ALLOW_LM) != 0;
+  if (allows_lm != (options.danger_lm_lookup != nullptr)) {
+    return refuse(POSTERN_INVALID_INPUT, "danger_lm_lookup", "goes with POSTERN_DANGER_ALLOW_LM");
+  }
   ServerPlan plan;
   plan.lookup = options.lookup;
+  plan.danger_lm_lookup = options.danger_lm_lookup;
+  POSTERN_TRY(code_page, code_page_of(options.oem_code_page));
+  plan.config.oem_code_page = code_page;
   plan.user_data = options.user_data;
   plan.require = options.require;
   plan.danger_allowed = danger_allowed;

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "api_support.hpp"
+#include "wire/messages.hpp"
 
 namespace postern::api_tests {
 namespace {
@@ -273,10 +274,90 @@ TEST(ApiDanger, R12_WeakResponsesAreRefusedUnlessTheServerNamesThem) {
   }
 }
 
-TEST(ApiDanger, AnLmResponseIsNeverAccepted) {
+/// The LM hash of "SHORT", which danger_client answers with; or of another word.
+int lm_hash_of_short(void*, const char*, const char*, std::uint8_t* lm_hash) {
+  postern_danger_lm_hash("SHORT", 5, lm_hash, nullptr);
+  return POSTERN_LOOKUP_FOUND;
+}
+int lm_hash_of_another(void*, const char*, const char*, std::uint8_t* lm_hash) {
+  postern_danger_lm_hash("SHORE", 5, lm_hash, nullptr);
+  return POSTERN_LOOKUP_FOUND;
+}
+int no_lm_hash(void*, const char*, const char*, std::uint8_t*) { return POSTERN_LOOKUP_NOT_FOUND; }
+int lm_hashes_away(void*, const char*, const char*, std::uint8_t*) { return POSTERN_LOOKUP_UNAVAILABLE; }
+
+TEST(ApiDanger, AnLmResponseIsAcceptedByItsOwnHashAlone) {
   Accounts accounts;
-  EXPECT_EQ(run(danger_client(POSTERN_DANGER_RESPONSE_LM, kPassword), server_of(server_options(accounts), 0xf)).server,
-            POSTERN_WRONG_PASSWORD);
+  auto options = server_options(accounts);
+  const auto ends = [&](std::uint32_t allowed) {
+    return run(danger_client(POSTERN_DANGER_RESPONSE_LM, kPassword), server_of(options, allowed)).server;
+  };
+  EXPECT_EQ(ends(0xf), POSTERN_WRONG_PASSWORD) << "a server that does not name LM";
+  options.danger_lm_lookup = &lm_hash_of_short;
+  const Context server = server_of(options, POSTERN_DANGER_ALLOW_LM);
+  ASSERT_EQ(run(danger_client(POSTERN_DANGER_RESPONSE_LM, kPassword), server).server, POSTERN_OK);
+  EXPECT_EQ(logon_of(server).version, POSTERN_VERSION_LM);
+  EXPECT_EQ(logon_of(server).standing, POSTERN_STANDING_PROVED);
+  for (const auto other : {&lm_hash_of_another, &no_lm_hash}) {
+    options.danger_lm_lookup = other;
+    EXPECT_EQ(ends(POSTERN_DANGER_ALLOW_LM), POSTERN_WRONG_PASSWORD);
+  }
+  options.danger_lm_lookup = &lm_hashes_away;
+  EXPECT_EQ(ends(POSTERN_DANGER_ALLOW_LM), POSTERN_NO_AUTHORITY);
+}
+
+TEST(ApiDanger, TheLmLookupGoesWithItsPermissionOrNotAtAll) {
+  Accounts accounts;
+  auto options = server_options(accounts);
+  postern_context* context = nullptr;
+  EXPECT_EQ(postern_danger_server_create(&options, POSTERN_DANGER_ALLOW_LM, &context, nullptr), POSTERN_INVALID_INPUT);
+  options.danger_lm_lookup = &lm_hash_of_short;
+  EXPECT_EQ(postern_danger_server_create(&options, POSTERN_DANGER_ALLOW_NTLMV1, &context, nullptr), POSTERN_INVALID_INPUT);
+}
+
+TEST(ApiHandshake, SingleHostDataTravelsInTheResponseAsItWasGiven) {
+  Accounts accounts;
+  const std::string machine(48, 'M');
+  auto options = client_options();
+  options.single_host = reinterpret_cast<const std::uint8_t*>(machine.data());
+  options.single_host_size = machine.size();
+  bool seen = false;
+  const Alter look = [&](Bytes& token, int number) { seen = number == 2 && as_text(token).find(machine) != std::string::npos; };
+  EXPECT_EQ(run(client_of(options), server_of(server_options(accounts)), look).server, POSTERN_OK);
+  EXPECT_TRUE(seen);
+  EXPECT_EQ(run(client_of(client_options()), server_of(server_options(accounts)), look).server, POSTERN_OK);
+  EXPECT_FALSE(seen);
+  const std::string too_long(1025, 'M');
+  options.single_host = reinterpret_cast<const std::uint8_t*>(too_long.data());
+  options.single_host_size = too_long.size();
+  postern_context* context = nullptr;
+  EXPECT_EQ(postern_client_create(&options, &context, nullptr), POSTERN_TOO_LARGE);
+}
+
+TEST(ApiHandshake, OemTextIsWrittenInTheCodePageThatWasChosen) {
+  wire::ChallengeMessage challenge;
+  challenge.flags = wire::NegotiateFlags{0x0000'0206};  // OEM, REQUEST_TARGET, NTLM; no UNICODE
+  const auto message = challenge.write();
+  ASSERT_TRUE(message);
+  for (const auto& [page, letter] : {std::pair{POSTERN_CODE_PAGE_850, "\x81"}, std::pair{POSTERN_CODE_PAGE_LATIN1, "\xfc"},
+                                     std::pair{POSTERN_CODE_PAGE_UTF8, "\xc3\xbc"}}) {
+    auto options = client_options();
+    options.user = "J\xc3\xbcrgen";
+    options.oem_code_page = page;
+    const Context client = client_of(options);
+    ASSERT_EQ(step(client, {}).status, POSTERN_CONTINUE);
+    const Stepped answer = step(client, *message);
+    ASSERT_EQ(answer.status, POSTERN_OK) << answer.error.message;
+    EXPECT_NE(as_text(answer.token).find(std::string{"J"} + letter + "rgen"), std::string::npos) << page;
+  }
+  auto options = client_options();
+  options.oem_code_page = static_cast<postern_code_page>(3);
+  postern_context* context = nullptr;
+  EXPECT_EQ(postern_client_create(&options, &context, nullptr), POSTERN_INVALID_INPUT);
+  Accounts accounts;
+  auto server_side = server_options(accounts);
+  server_side.oem_code_page = static_cast<postern_code_page>(3);
+  EXPECT_EQ(postern_server_create(&server_side, &context, nullptr), POSTERN_INVALID_INPUT);
 }
 
 TEST(ApiDanger, AGuestIsAnUnknownAccountAndHasNoSession) {
