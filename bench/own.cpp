@@ -1,6 +1,7 @@
 // Postern's own Initiator and Acceptor, with the random values and the clock that a program gives them.
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <optional>
 #include <sys/random.h>
@@ -110,6 +111,16 @@ class Own final : public Peer {
   }
   bool sign(std::span<const std::uint8_t> message) override { return sender_->sign(message).has_value(); }
 
+  bool keep_server_side(std::size_t so_many) override {
+    Stopwatch off{false};
+    auto done = exchange(off);
+    if (!done) return false;
+    kept_.reserve(so_many);
+    kept_.push_back(
+        std::make_unique<SessionSecurity>(done->server.negotiated(), done->server.exported_session_key(), Role::server));
+    return true;
+  }
+
  private:
   struct Exchange {
     ClientEstablished client;
@@ -165,6 +176,7 @@ class Own final : public Peer {
   NtHash client_hash_ = hash_of(kPassword);
   NtHash server_hash_ = hash_of(kPassword);
   std::optional<SessionSecurity> sender_{};
+  std::vector<std::unique_ptr<SessionSecurity>> kept_{};
 };
 
 }  // namespace

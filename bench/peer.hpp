@@ -5,6 +5,7 @@
 //   batch SECONDS       ->  as verify, with 64 logons waiting at a time
 //   seal BYTES SECONDS  ->  "COUNT NANOSECONDS": messages of so many bytes sealed one after the other by one end of a session
 //   sign BYTES SECONDS  ->  the same, signed; both answer "none" where the stack has no such thing
+//   heap COUNT          ->  "BYTES": heap of one server's side of an established session, of so many that live at once
 //   wrong               ->  "refused" or "ACCEPTED": a logon with another password
 //   name                ->  the stack and its version
 //
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
+#include <malloc.h>
 #include <span>
 #include <sstream>
 #include <string>
@@ -72,7 +74,23 @@ class Peer {
   /// One message of the session. `sign` is false where the stack cannot.
   virtual bool seal(std::span<std::uint8_t> message) = 0;
   virtual bool sign(std::span<const std::uint8_t> message) = 0;
+
+  /// One logon more, of which the server's side stays, able to seal, and nothing else does. `so_many` will come in all.
+  virtual bool keep_server_side(std::size_t so_many) = 0;
 };
+
+/// Answers `heap`: what malloc has given away for the last half of the sessions, so that what is made once does not count.
+inline std::string heap_of_a_session(Peer& peer, std::size_t count) {
+  constexpr std::size_t kLeast = 2, kMost = 100'000;
+  if (count < kLeast || count > kMost) return "no count";
+  const std::size_t first_half = count / 2;
+  std::size_t before = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i == first_half) before = mallinfo2().uordblks;
+    if (!peer.keep_server_side(count)) return "a logon fails";
+  }
+  return std::to_string((mallinfo2().uordblks - before) / (count - first_half));
+}
 
 /// Answers `seal` and `sign`.
 inline std::string protect(Peer& peer, const std::string& command, std::size_t bytes, double seconds) {
@@ -104,6 +122,12 @@ inline int serve(Peer& peer) {
       std::size_t bytes = 0;
       words >> bytes >> seconds;
       std::cout << protect(peer, command, bytes, seconds) << std::endl;
+      continue;
+    }
+    if (command == "heap") {
+      std::size_t count = 0;
+      words >> count;
+      std::cout << heap_of_a_session(peer, count) << std::endl;
       continue;
     }
     words >> seconds;

@@ -110,6 +110,14 @@ class GssNtlmssp final : public Peer {
     return gss_get_mic(&minor, session_->id, GSS_C_QOP_DEFAULT, &in, &signature) == GSS_S_COMPLETE;
   }
 
+  bool keep_server_side(std::size_t so_many) override {
+    Stopwatch off{false};
+    Context client;
+    kept_.reserve(so_many);
+    kept_.push_back(std::make_unique<Context>());
+    return exchange(off, client, *kept_.back());
+  }
+
  private:
   bool exchange(Stopwatch& server, Context& client, Context& acceptor) {
     Token negotiate, challenge, authenticate, nothing;
@@ -143,6 +151,7 @@ class GssNtlmssp final : public Peer {
   gss_cred_id_t server_ = GSS_C_NO_CREDENTIAL;
   gss_name_t target_ = GSS_C_NO_NAME;
   std::unique_ptr<Context> session_{};
+  std::vector<std::unique_ptr<Context>> kept_{};
 };
 
 }  // namespace

@@ -82,6 +82,17 @@ class WinPr final : public Peer {
   // MakeSignature is SEC_E_UNSUPPORTED_FUNCTION in WinPR 2.
   bool sign(std::span<const std::uint8_t>) override { return false; }
 
+  bool keep_server_side(std::size_t so_many) override {
+    Stopwatch off{false};
+    kept_.reserve(so_many);
+    kept_.push_back(std::make_unique<Contexts>(sspi_));
+    keeps_server_ = true;
+    const bool right = exchange(off, *kept_.back());
+    keeps_server_ = false;
+    kept_.back()->drop_client();
+    return right;
+  }
+
  private:
   struct Contexts {
     explicit Contexts(SecurityFunctionTableW* functions) : sspi{functions} {
@@ -93,7 +104,11 @@ class WinPr final : public Peer {
     Contexts& operator=(const Contexts&) = delete;
     ~Contexts() {
       drop_server();
+      drop_client();
+    }
+    void drop_client() {
       if (SecIsValidHandle(&client)) sspi->DeleteSecurityContext(&client);
+      SecInvalidateHandle(&client);
     }
     void drop_server() {
       if (SecIsValidHandle(&acceptor)) sspi->DeleteSecurityContext(&acceptor);
@@ -141,7 +156,7 @@ class WinPr final : public Peer {
                                           SECURITY_NATIVE_DREP, &acceptor, nullptr, &attributes, &expiry);
     // The proof and the MIC are judged here.
     if (status == SEC_I_COMPLETE_NEEDED) status = sspi_->CompleteAuthToken(&acceptor, &authenticate_.description);
-    if (&contexts != session_.get()) contexts.drop_server();  // part of what a server does for a logon
+    if (&contexts != session_.get() && !keeps_server_) contexts.drop_server();  // part of what a server does for a logon
     server.stop();
     return status == SEC_E_OK;
   }
@@ -159,6 +174,8 @@ class WinPr final : public Peer {
   CredHandle client_credential_{};
   Token negotiate_{}, challenge_{}, authenticate_{};
   std::unique_ptr<Contexts> session_{};
+  std::vector<std::unique_ptr<Contexts>> kept_{};
+  bool keeps_server_ = false;
   std::vector<std::uint8_t> signature_{};
   ULONG sequence_number_ = 0;
 };

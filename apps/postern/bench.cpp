@@ -23,13 +23,14 @@ constexpr int kRoundsDefault = 7, kRoundsMin = 1, kRoundsMax = 101;
 constexpr double kSecondsDefault = 0.3, kSecondsMax = 60;
 
 constexpr std::string_view kUsage =
-    "Usage: postern bench handshake|verify|batch|seal|sign [--rounds N] [--seconds S] [--json]\n"
+    "Usage: postern bench handshake|verify|batch|seal|sign|heap [--rounds N] [--seconds S] [--json]\n"
     "\n"
     "  handshake   whole NTLMv2 logons a second, client and server, on one thread\n"
     "  verify      the server's part alone: from NEGOTIATE to the verdict\n"
     "  batch       the same with 64 logons waiting at a time; a stack that cannot judge many together takes them one by one\n"
     "  seal        messages of 64 bytes to 4 MiB, sealed by one end of an established session; megabytes a second\n"
     "  sign        the same, signed\n"
+    "  heap        bytes that the server's side of an established session keeps on the heap, of a thousand that live at once\n"
     "\n"
     "Runs Postern beside gss-ntlmssp and WinPR where their programs are built (cmake --preset bench), each in a process of its "
     "own,\n"
@@ -37,7 +38,7 @@ constexpr std::string_view kUsage =
     "\n"
     "Example: postern bench handshake --rounds 9\n";
 
-constexpr std::string_view kWhat[] = {"handshake", "verify", "batch", "seal", "sign"};
+constexpr std::string_view kWhat[] = {"handshake", "verify", "batch", "seal", "sign", "heap"};
 
 struct Options {
   std::string what{};
@@ -100,6 +101,7 @@ class Program {
   std::FILE* out_;
 };
 
+constexpr int kSessionsOnTheHeap = 1000;
 constexpr std::size_t kMessageBytes[] = {64, 1024, 16 * 1024, 256 * 1024, 4 * 1024 * 1024};
 
 /// What is asked of each stack in turn: logons, or messages of one size.
@@ -155,7 +157,7 @@ std::optional<Options> parse(const std::vector<std::string>& arguments, std::str
     }
   }
   if (options.what.empty()) {
-    complaint = "say what to measure: handshake, verify, batch, seal or sign";
+    complaint = "say what to measure: handshake, verify, batch, seal, sign or heap";
     return std::nullopt;
   }
   return options;
@@ -186,9 +188,11 @@ std::vector<Stack> start_stacks() {
   return stacks;
 }
 
+bool is_of_heap(const Options& options) { return options.what == "heap"; }
 bool is_of_messages(const Options& options) { return options.what == "seal" || options.what == "sign"; }
 
 std::vector<Question> questions_of(const Options& options) {
+  if (is_of_heap(options)) return {{fmt::format("heap {}", kSessionsOnTheHeap), "heap of a session, bytes", 1}};
   if (!is_of_messages(options))
     return {{fmt::format("{} {}", options.what, options.seconds),
              (options.what == "batch" ? "verify" : options.what) + "s per second", 1}};
@@ -211,7 +215,11 @@ bool measure(Stack& stack, const Question& question, std::vector<double>& answer
   std::int64_t count = 0, nanoseconds = 0;
   const char* const end = answer->data() + answer->size();
   const auto first = std::from_chars(answer->data(), end, count);
-  if (first.ec != std::errc{} || first.ptr == end) return false;
+  if (first.ec != std::errc{}) return false;
+  if (first.ptr == end) {  // one number: no rate
+    answers.push_back(static_cast<double>(count) * question.unit);
+    return true;
+  }
   const auto second = std::from_chars(first.ptr + 1, end, nanoseconds);
   if (second.ec != std::errc{} || nanoseconds <= 0) return false;
   answers.push_back(static_cast<double>(count) * question.unit * 1e9 / static_cast<double>(nanoseconds));
@@ -230,11 +238,11 @@ void print_json(const std::vector<Stack>& stacks, const std::vector<Question>& q
         row["bytes"] = kMessageBytes[i];
         row["megabytes_per_second"] = stack.median(i);
       } else {
-        row["per_second"] = stack.median(i);
+        row[is_of_heap(options) ? "bytes" : "per_second"] = stack.median(i);
       }
       row["min"] = least;
       row["max"] = most;
-      row["ratio"] = own.median(i) / stack.median(i);
+      row["ratio"] = is_of_heap(options) ? stack.median(i) / own.median(i) : own.median(i) / stack.median(i);
       row["refuses_wrong_password"] = stack.refuses_wrong_password;
       out["stacks"].push_back(std::move(row));
     }
@@ -253,7 +261,8 @@ void print(const std::vector<Stack>& stacks, const std::vector<Question>& questi
         continue;
       }
       const auto [least, most] = std::ranges::minmax(stack.answers[i]);
-      const std::string ratio = &stack == &own ? "" : fmt::format("{:.2f} times", own.median(i) / stack.median(i));
+      const double times = is_of_heap(options) ? stack.median(i) / own.median(i) : own.median(i) / stack.median(i);
+      const std::string ratio = &stack == &own ? "" : fmt::format("{:.2f} times{}", times, is_of_heap(options) ? " less" : "");
       fmt::print("{:<24} {:>14.0f} {:>12.0f} {:>12.0f} {:>15}   {}\n", stack.name, stack.median(i), least, most, ratio,
                  stack.refuses_wrong_password ? "refused" : "ACCEPTED");
     }
