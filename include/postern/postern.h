@@ -165,7 +165,7 @@ typedef struct postern_session postern_session;
 #define POSTERN_OPTION_WANT_SESSION_KEY 0x10u /**< a server before an authority: ask for the key, which needs a right there */
 #define POSTERN_OPTION_TLS 0x20u              /**< a server before an authority: the client's bytes came through TLS */
 
-/** What texts are written in where a peer has no UNICODE (MS-NLMP 2.2): the OEM code page of the machines around. */
+/** What texts are written in where a peer has no UNICODE (MS-NLMP 2.2.2.5): the OEM code page of the machines around. */
 typedef enum postern_code_page {
   POSTERN_CODE_PAGE_850 = 0,
   POSTERN_CODE_PAGE_UTF8 = 1,
