@@ -92,6 +92,17 @@ Decoded decode_utf16le(ByteView text, std::size_t i) {
   return {kInvalid, 2};
 }
 
+/// Names are ASCII nearly always, and then there is nothing to decode: how many characters at the front are.
+std::size_t ascii_prefix(std::string_view text) {
+  const auto end = std::ranges::find_if(text, [](char letter) { return static_cast<std::uint8_t>(letter) >= 0x80; });
+  return static_cast<std::size_t>(end - text.begin());
+}
+std::size_t ascii_prefix_utf16le(ByteView text) {
+  std::size_t i = 0;
+  while (i + 2 <= text.size() && text[i] < 0x80 && text[i + 1] == 0) i += 2;
+  return i / 2;
+}
+
 constexpr std::array<std::uint16_t, 128> kCodePage850{
 #include "base/code_page_850.inc"
 };
@@ -110,6 +121,10 @@ Result<Bytes> utf8_to_utf16le(std::string_view text, std::string_view field) {
   Bytes out;
   out.reserve(text.size() * 2);  // worst case: one byte of ASCII becomes one code unit
   const std::size_t size = text.size();
+  const std::size_t plain = ascii_prefix(text);
+  out.resize(plain * 2);
+  for (std::size_t i = 0; i < plain; ++i) out[2 * i] = static_cast<std::uint8_t>(text[i]);
+  text.remove_prefix(plain);
   while (!text.empty()) {
     const std::size_t offset = size - text.size();
     const char32_t point = take_utf8(text);
@@ -121,9 +136,12 @@ Result<Bytes> utf8_to_utf16le(std::string_view text, std::string_view field) {
 
 Result<std::string> utf16le_to_utf8(ByteView text, std::string_view field, std::size_t offset) {
   if (text.size() % 2 != 0) return fail(ErrorCode::malformed, field, offset, "UTF-16 text of odd length");
-  std::string out;
-  out.reserve(text.size() / 2 * 3);  // worst case: one code unit becomes three bytes
-  for (std::size_t i = 0; i < text.size();) {
+  const std::size_t plain = ascii_prefix_utf16le(text);
+  std::string out(plain, '\0');
+  for (std::size_t i = 0; i < plain; ++i) out[i] = static_cast<char>(text[2 * i]);
+  if (plain * 2 == text.size()) return out;
+  out.reserve(plain + (text.size() / 2 - plain) * 3);  // worst case: one code unit becomes three bytes
+  for (std::size_t i = plain * 2; i < text.size();) {
     const Decoded decoded = decode_utf16le(text, i);
     if (decoded.point == kInvalid) return fail(ErrorCode::malformed, field, offset + i, "a lone surrogate in UTF-16 text");
     append_utf8(out, decoded.point);

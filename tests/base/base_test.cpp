@@ -114,6 +114,35 @@ TEST(Utf16, R2_OddLengthsAndLoneSurrogatesFailCleanlyAndMaximalExpansionFits) {
   EXPECT_EQ(utf16le_to_utf8_lossy(Bytes{0x41, 0x00, 0x00, 0xd8, 0x42}), "A\xef\xbf\xbd\xef\xbf\xbd");
 }
 
+TEST(Utf16, R2_ALetterBeyondAsciiIsReadWhereverItStandsAndABrokenOneIsNamedByItsPlace) {
+  const std::string plain(20, 'a');
+  const std::pair<std::string_view, Bytes> letters[] = {{"\xC3\xBC", {0xfc, 0x00}}, {"\xF0\x9F\x9A\xAA", {0x3d, 0xd8, 0xaa, 0xde}}};
+  for (std::size_t at = 0; at <= plain.size(); ++at) {
+    for (const auto& [letter, units] : letters) {
+      const std::string text = plain.substr(0, at) + std::string{letter} + plain.substr(at);
+      Bytes expected;
+      for (std::size_t i = 0; i < at; ++i) expected.insert(expected.end(), {'a', 0});
+      expected.insert(expected.end(), units.begin(), units.end());
+      for (std::size_t i = at; i < plain.size(); ++i) expected.insert(expected.end(), {'a', 0});
+      const auto wide = utf8_to_utf16le(text, "t");
+      ASSERT_TRUE(wide);
+      EXPECT_EQ(*wide, expected);
+      const auto back = utf16le_to_utf8(*wide, "t");
+      ASSERT_TRUE(back);
+      EXPECT_EQ(*back, text);
+    }
+    const auto bad_utf8 = utf8_to_utf16le(plain.substr(0, at) + "\xff" + plain, "t");
+    ASSERT_FALSE(bad_utf8);
+    EXPECT_EQ(bad_utf8.error().offset, at);
+    Bytes lone(2 * at, 0);
+    for (std::size_t i = 0; i < at; ++i) lone[2 * i] = 'a';
+    lone.insert(lone.end(), {0x00, 0xdc, 'b', 0});
+    const auto bad_utf16 = utf16le_to_utf8(lone, "t", 100);
+    ASSERT_FALSE(bad_utf16);
+    EXPECT_EQ(bad_utf16.error().offset, 100 + 2 * at);
+  }
+}
+
 TEST(Utf8, R2_RefusesOverlongSurrogateAndOutOfRangeForms) {
   for (const char* bad : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xc3", "a\x80"}) {
     EXPECT_FALSE(utf8_to_utf16le(bad, "f")) << bad;
