@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <unistd.h>
 #include <utility>
 
 #include "authority/logon_record.hpp"
+#include "authority/observe.hpp"
 #include "policy/evaluate.hpp"
 #include "spnego/token.hpp"
 
 namespace postern::authority {
 namespace {
 
+using detection::Proof;
 using event::Decision;
 using event::Stage;
 using wire::ResponseVersion;
@@ -100,6 +103,8 @@ struct Authority::Judgement {
   FileTime now{};
   std::string who{};     ///< for the back-off
   Bytes reject_token{};  ///< goes with every denial, whatever its reason
+  Challenged challenged{};
+  detection::Lesson lesson{};  ///< for when the logon is allowed
 
   event::Facts facts{};
   std::vector<event::PolicyDecision> policy{};
@@ -138,6 +143,7 @@ Authority::Authority(Config config, account::Store& store, Environment& environm
       digest_key_{environment.random_value<DigestKey>()},
       handshakes_{config.handshake_lifetime},
       accounts_{store, environment.random_value<NtHash>(), config.cached_accounts},
+      detector_{environment.random_value<DigestKey>()},
       committer_{store, sink, config.max_queued_commits} {
   auto domains = store.list_domains();
   publish(std::move(config), domains ? std::optional{std::move(*domains)} : std::nullopt);
@@ -220,8 +226,7 @@ void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRe
   judgement->reject_token = ntlm::reject_token(request.carrier, request.token);
   if (service == nullptr) {
     judgement->facts.server.name = request.service;
-    judgement->facts.findings.push_back({"service-not-allowed", event::Severity::warning,
-                                         "a program asked for a logon to a service that it may not speak for", peer.name});
+    judgement->facts.findings.push_back(finding(detection::Id::service_not_allowed, peer.name));
     judgement->deny(NtStatus::access_denied, "the peer " + peer.name + " may not speak for the service " + request.service);
     return conclude(std::move(judgement), answer);
   }
@@ -249,6 +254,7 @@ void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRe
     judgement->deny(NtStatus::request_not_accepted, "too many half-open handshakes of the peer " + peer.name);
     return answer(std::move(judgement->verdict));
   }
+  detector_.minted(now, service->name);
   answer(ntlm::Continue{id, std::move(begun->second)});
 }
 
@@ -265,10 +271,7 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   if (!half_open) {
     // Not begun here, finished already, or too old (R40): whatever the token proves, it proves it to a challenge that is not ours.
     auto judgement = new_judgement(kNoService, {}, current);
-    judgement->facts.findings.push_back({"unknown-challenge",
-                                         event::Severity::warning,
-                                         "a response came for a handshake that is unknown, used or older than its lifetime",
-                                         {}});
+    judgement->facts.findings.push_back(finding(detection::Id::unknown_challenge));
     judgement->reject_token = ntlm::reject_token(ntlm::Carrier::negotiate, request.token);
     judgement->deny(NtStatus::request_not_accepted, "no such handshake: unknown, used already, or older than its lifetime");
     return conclude(std::move(judgement), answer);
@@ -293,6 +296,7 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
     const std::shared_ptr<const ntlm::ServerNames> names{current, &current->acceptor.names};
     HalfOpen again{half_open->service, half_open->connection, now, names, std::move(next->first)};
     if (handshakes_.add(peer.uid, connection, id, std::move(again), environment_.monotonic_ticks(), peer.max_half_open)) {
+      detector_.minted(now, service->name);
       return answer(ntlm::Continue{id, std::move(next->second)});
     }
     judgement->deny(NtStatus::request_not_accepted, "too many half-open handshakes of the peer " + peer.name);
@@ -310,6 +314,7 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
     judgement->correlation.proof_digest = keyed_digest(digest_key_, answered->pending.proof());
   }
   judgement->reject_token = answered->end.reject();
+  judgement->challenged = {half_open->names, server_time, answered->end.is_spnego()};
   add_claims(judgement->facts, answered->pending, *half_open->names, server_time, request.channel_bindings, request.target_names);
   if (peer.session_keys == SessionKeys::withheld) request.wants_session_key = false;
 
@@ -320,6 +325,7 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   judgement->facts.account.domain = clip_utf8(claimed.domain, ntlm::kMaxNameBytes);
   judgement->facts.account.name = clip_utf8(claimed.name, ntlm::kMaxNameBytes);
   if (decisions.denied()) {
+    detect(*judgement, answered->pending, Proof::not_compared, nullptr);
     judgement->block(decisions);  // nothing is compared, charged or refunded (R39)
     return conclude(std::move(judgement), answer);
   }
@@ -342,11 +348,8 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   // Asked while the account is locked: of many tries at once each sees what became of the one before.
   if (backoff_.ask(judgement->who, environment_.monotonic_ticks()) == Backoff::Answer::refuse) {
     backed_off_.fetch_add(1, std::memory_order_relaxed);
-    judgement->facts.findings.push_back(
-        {"backed-off",
-         event::Severity::info,
-         "refused without a comparison: this client has just sent wrong passwords and has not paused",
-         {}});
+    judgement->facts.findings.push_back(finding(detection::Id::backed_off));
+    detect(*judgement, answered->pending, Proof::not_compared, &**slot);
     judgement->deny(NtStatus::logon_failure, "the client keeps sending wrong passwords and is held off");
     return conclude(std::move(judgement), answer);
   }
@@ -354,6 +357,15 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   judgement->slot = slot->share();
   // Queued while the account is locked: the order of the commits is the order of the counters.
   conclude(std::move(judgement), answer);
+}
+
+void Authority::detect(Judgement& judgement, const ntlm::PendingVerification& pending, Proof proof, const AccountSlot* slot) {
+  const account::Account* account = slot != nullptr && slot->account ? &*slot->account : nullptr;
+  detection::Observation observation = observation_of(judgement.facts, pending, judgement.challenged, account, detector_);
+  observation.proof = proof;
+  detection::Detector::Judged judged = detector_.judge(observation, judgement.snapshot->config.detection);
+  std::ranges::move(judged.findings, std::back_inserter(judgement.facts.findings));
+  judgement.lesson = judged.lesson;
 }
 
 void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request,
@@ -384,7 +396,9 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   // Nobody knows the decoy; should a response match it all the same, there is still no account (R37).
   if (verified && !slot.account) verified = fail(ErrorCode::wrong_password, "no such account");
   if (!verified) {
-    if (verified.error().code != ErrorCode::wrong_password) {
+    const bool wrong = verified.error().code == ErrorCode::wrong_password;
+    detect(judgement, pending, wrong ? Proof::wrong : Proof::not_compared, &slot);
+    if (!wrong) {
       take_back();
       return judgement.deny(verified.error());
     }
@@ -410,11 +424,13 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   auto mic = pending.prove_mic(*verified, waiver_of(asked.mic_requirement(), policy::kRequireMic));
   if (!mic) {
     facts.ntlm.mic = pending.claims().mic == ntlm::MicState::present ? event::Mic::wrong : facts.ntlm.mic;
+    detect(judgement, pending, Proof::verified, &slot);
     take_back();
     judgement.policy = policy::evaluate(policy, facts, Stage::verified).entries();
     return judgement.deny(mic.error());
   }
   if (std::holds_alternative<ntlm::MicVerified>(*mic)) facts.ntlm.mic = event::Mic::verified;
+  detect(judgement, pending, Proof::verified, &slot);
 
   const policy::Decisions decisions = policy::evaluate(policy, facts, Stage::verified);
   judgement.policy = decisions.entries();
@@ -451,6 +467,7 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   slot.bad_passwords = account::clear(slot.bad_passwords);
   write_counters(judgement.now);
   backoff_.succeeded(judgement.who);
+  detector_.learn(judgement.lesson);
   const ntlm::Established established =
       std::move(answered.pending)
           .establish(std::move(*verified), std::move(*mic), *bindings, std::move(target_name), ntlm::LogonAllowed{"authority"});
@@ -510,9 +527,7 @@ void Authority::answer_recorded(const std::shared_ptr<Judgement>& judgement, con
     if (verdict.allowed()) {
       // The event that says otherwise is stored: another one takes it back.
       judgement->revoke(NtStatus::request_not_accepted, "the account was changed during the logon; the client may try again");
-      judgement->facts.findings.push_back(
-          {"account-changed", event::Severity::info,
-           "the account was changed during this logon, so the success recorded before let nobody in", verdict.event_id});
+      judgement->facts.findings.push_back(finding(detection::Id::account_changed, verdict.event_id));
       judgement->counters.reset();
       return conclude(judgement, answer);
     }

@@ -14,6 +14,7 @@
 #include "authority/backoff.hpp"
 #include "authority/committer.hpp"
 #include "authority/config.hpp"
+#include "authority/detection/detector.hpp"
 #include "authority/environment.hpp"
 #include "authority/handshake_table.hpp"
 #include "authority/name_resolution.hpp"
@@ -55,6 +56,8 @@ class Authority {
   [[nodiscard]] Counters counters() const;
   [[nodiscard]] std::size_t half_open() const { return handshakes_.size(); }
   [[nodiscard]] Committer::Counters committed() const { return committer_.counters(); }
+  /// What it has learned is saved and loaded by the program; logons by other packages are told to it.
+  [[nodiscard]] detection::Detector& detector() { return detector_; }
 
  private:
   /// What all requests share and a reload swaps as a whole.
@@ -72,6 +75,8 @@ class Authority {
   void publish(Config config, std::optional<std::vector<account::Domain>> domains);
   [[nodiscard]] const Service* allowed_service(const Snapshot& snapshot, const Peer& peer, std::string_view name) const;
 
+  /// Adds what detection finds to the facts, before the policy is asked at stage verified.
+  void detect(Judgement& judgement, const ntlm::PendingVerification& pending, detection::Proof proof, const AccountSlot* slot);
   void compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered answered, const ntlm::FinishRequest& request,
                AccountSlot& slot);
   /// Records the judgement, then answers. What could not be recorded is denied (R33).
@@ -86,6 +91,7 @@ class Authority {
   HandshakeTable handshakes_;
   AccountCache accounts_;
   Backoff backoff_{BackoffLimits{}};
+  detection::Detector detector_;
   std::mutex publish_mutex_{};  ///< held from reading a snapshot to publishing the next, so that none undoes another
   mutable std::mutex snapshot_mutex_{};
   std::shared_ptr<const Snapshot> snapshot_{};

@@ -10,6 +10,7 @@
 
 #include "account/lockout.hpp"
 #include "account/model.hpp"
+#include "authority/detection/observation.hpp"
 #include "base/text.hpp"
 #include "event/names.hpp"
 #include "ntlm/acceptor.hpp"
@@ -48,6 +49,7 @@ struct Config {
   std::chrono::seconds handshake_lifetime{60};  ///< R40
   std::size_t cached_accounts = 10'000;         ///< whose keys are kept in memory (R44)
   std::size_t max_queued_commits = 100'000;     ///< logons that wait to be recorded; more are denied (R33)
+  detection::Settings detection{};
   std::vector<Service> services{};
   std::vector<Peer> peers{};
 };

@@ -185,6 +185,9 @@ class PendingVerification {
   [[nodiscard]] wire::NegotiateFlags negotiated() const { return negotiated_; }
   /// NTProofStr of an NTLMv2 response, for keyed digests; empty otherwise.
   [[nodiscard]] ByteView proof() const;
+  /// The client's two messages, for who looks at their form. Views; the NEGOTIATE is empty if there was none.
+  [[nodiscard]] ByteView negotiate() const { return negotiate_; }
+  [[nodiscard]] const wire::AuthenticateMessage& authenticate() const { return message_; }
 
   /// The client's hash against those that the connection accepts (R43). None given: nothing to compare with.
   [[nodiscard]] BindingState binding_state(std::span<const ChannelBindingHash> accepted) const;
