@@ -196,4 +196,6 @@ std::string to_json(const LogonEvent& event) {
   return out;
 }
 
+void append_json_text(std::string& out, std::string_view text) { Writer{out}.put(text); }
+
 }  // namespace postern::event

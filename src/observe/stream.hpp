@@ -68,16 +68,35 @@ struct MessageSeen {
   ByteView message{};  ///< starts with the NTLMSSP signature
   bool in_spnego = false;
   std::vector<std::string> offered_mechs{};  ///< dotted OIDs of a NegTokenInit that carried it, in order
-  std::string target{};  ///< what the client called the server: HTTP's Host or proxy target, SMB's tree; may be empty
+  std::string target{};     ///< what the client called the server: HTTP's Host or proxy target, SMB's tree; may be empty
+  bool winrm = false;       ///< HTTP that carries WS-Management: path /wsman, or port 5985
+  bool asks_proxy = false;  ///< HTTP whose request line has a whole URI: the client itself asks this host to forward to `target`
+};
+
+/// A logon without NTLMSSP messages: the LM and NT responses of SMB1's SESSION_SETUP_ANDX without extended security (MS-CIFS
+/// 2.2.4.53), whose challenge came in the server's NEGOTIATE. No message of `watch --messages`, but a logon.
+struct ClassicLogonSeen {
+  ExchangeKey exchange = 0;
+  Moment moment{};
+  Side from = Side::client;
+  Carrier carrier = Carrier::smb1;
+  std::string user{};
+  std::string domain{};
+  ByteView challenge{};  ///< 8 bytes, or empty where the server's NEGOTIATE was not seen
+  ByteView lm_response{};
+  ByteView nt_response{};
 };
 
 /// What became of an exchange, as its carrier says it.
 struct OutcomeSeen {
   enum class Result : std::uint8_t { success, failure, unknown };
+  /// As whom the server let the client in, where the carrier says so.
+  enum class Standing : std::uint8_t { as_named, guest, anonymous };
   ExchangeKey exchange = 0;
   Moment moment{};
   Carrier carrier = Carrier::http;
   Result result = Result::unknown;
+  Standing standing = Standing::as_named;
   std::optional<std::uint32_t> nt_status{};  ///< where the carrier has one
   std::string text{};                        ///< as the carrier says it: "401", "STATUS_LOGON_FAILURE", "invalidCredentials (49)"
 };
@@ -86,6 +105,8 @@ struct OutcomeSeen {
 struct NoteSeen {
   enum class Kind : std::uint8_t {
     kerberos_token,    ///< an AP-REQ or raw Kerberos token offered on this connection; `detail` the mechanism
+    mechs_offered,     ///< the mechanisms that `from` offers in SPNEGO: `detail` dotted OIDs, separated by commas
+    target_named,      ///< what the client called the server after its logon (SMB tree): `detail` the name
     signing_required,  ///< the server's NEGOTIATE requires signing (SMB, LDAP: per carrier)
     signing_not_required,
     rpc_level,            ///< authentication level of a DCE/RPC bind; `number`
@@ -95,6 +116,7 @@ struct NoteSeen {
     tgs_request,          ///< `detail` the service name asked for, as class/host
     kdc_error,            ///< `number` the KRB error code, `detail` the service name if the error carries one
     kdc_reply,            ///< a ticket was given; `detail` the service name
+    kdc_unreachable,      ///< capture: a SYN to port 88 got no answer, or a refusal
   };
   Kind kind = Kind::kerberos_token;
   ExchangeKey exchange = 0;
@@ -115,6 +137,10 @@ class Witness {
   virtual void on_message(const Connection& connection, const MessageSeen& seen) = 0;
   virtual void on_outcome(const Connection& connection, const OutcomeSeen& seen) = 0;
   virtual void on_note(const Connection& connection, const NoteSeen& seen) = 0;
+  virtual void on_classic_logon(const Connection& connection, const ClassicLogonSeen& seen) {
+    static_cast<void>(connection);
+    static_cast<void>(seen);
+  }
   /// The connection ended or was given up: exchanges on it get no further outcome.
   virtual void on_connection_end(const Connection& connection) = 0;
 };
@@ -143,9 +169,9 @@ class Analyzer {
 };
 
 /// What the first bytes of a connection say. `undecided` asks for more of them (never more than kMaxFirstBytes); `nothing`: no
-/// carrier of NTLM, drop the flow at once; `tls`: not observable, counted.
+/// carrier of NTLM, drop the flow at once; `tls`, `socks`: not observable, counted.
 struct Recognition {
-  enum class Kind : std::uint8_t { undecided, nothing, tls, carrier };
+  enum class Kind : std::uint8_t { undecided, nothing, tls, socks, carrier };
   Kind kind = Kind::undecided;
   std::unique_ptr<Analyzer> analyzer{};
 };
@@ -156,7 +182,8 @@ inline constexpr std::size_t kMaxFirstBytes = 64;
 /// `carrier`.
 [[nodiscard]] Recognition recognise(const Connection& connection, ByteView first_client, ByteView first_server);
 
-/// A UDP datagram to or from port 88: Kerberos for the reason (KRB-ERROR, TGS-REQ). Stateless.
+/// A UDP datagram to or from port 88: Kerberos for the reason (KRB-ERROR, TGS-REQ). Stateless. Kerberos over TCP is a carrier of
+/// its own, that `recognise` gives on port 88.
 void observe_kerberos_datagram(const Connection& conversation, Side from, ByteView datagram, const Moment& moment,
                                Witness& witness);
 
