@@ -179,6 +179,15 @@ std::unique_ptr<Analyzer> make(const Connection& connection, Guess guess) {
     case Guess::http: return make_http_analyzer(connection);
     case Guess::smb: return make_smb_analyzer(connection);
     case Guess::rpc: return make_rpc_analyzer(connection);
+    case Guess::ldap: return make_ldap_analyzer(connection);
+    case Guess::tds: return make_tds_analyzer(connection);
+    case Guess::smtp: return make_text_analyzer(connection, Carrier::smtp);
+    case Guess::imap: return make_text_analyzer(connection, Carrier::imap);
+    case Guess::pop3: return make_text_analyzer(connection, Carrier::pop3);
+    case Guess::nntp: return make_text_analyzer(connection, Carrier::nntp);
+    case Guess::telnet: return make_telnet_analyzer(connection);
+    case Guess::rdp: return make_rdp_analyzer(connection);
+    case Guess::kerberos: return make_kerberos_analyzer(connection);
     default: return nullptr;
   }
 }
