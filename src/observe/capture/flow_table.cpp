@@ -20,15 +20,17 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-// Odd numbers without a pattern (fractions of square roots of 2, 3, 5), so that no seed makes a factor zero for all.
+// Odd numbers without a pattern (fractions of square roots of 2, 3, 5, 7), so that a factor is zero for no usual seed, zero among
+// them: the upper half of an IPv4 address is zero too.
 constexpr std::uint64_t kMix1 = 0x6a09e667f3bcc909;
 constexpr std::uint64_t kMix2 = 0xbb67ae8584caa73b;
 constexpr std::uint64_t kMix3 = 0x3c6ef372fe94f82b;
+constexpr std::uint64_t kMix4 = 0xa54ff53a5f1d36f1;
 
 std::uint64_t end_hash(const Endpoint& end, std::uint64_t seed, std::uint64_t with) {
   const std::uint64_t high = load(end.address.bytes.data());
   const std::uint64_t low = load(end.address.bytes.data() + 8);
-  return mix(mix(high ^ seed ^ with, low ^ kMix1 ^ (seed >> 32)), seed ^ kMix2 ^ end.port);
+  return mix(mix(high ^ seed ^ with ^ kMix4, low ^ kMix1 ^ (seed >> 32)), seed ^ kMix2 ^ end.port);
 }
 
 bool less(const Endpoint& a, const Endpoint& b) {

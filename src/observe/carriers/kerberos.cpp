@@ -128,7 +128,8 @@ class KerberosAnalyzer final : public RecordAnalyzer {
     }
     if (front.bytes.size() < record) return 0;
     const auto end = static_cast<std::size_t>(record);
-    if (!read_kerberos(connection_, front.from, front.bytes.first(end).subspan(kLengthBytes), front.moment_of(end - 1), front.witness)) {
+    if (!read_kerberos(connection_, front.from, front.bytes.first(end).subspan(kLengthBytes), front.moment_of(end - 1),
+                       front.witness)) {
       finish();
     }
     return record;
@@ -142,9 +143,12 @@ class KerberosAnalyzer final : public RecordAnalyzer {
 
 }  // namespace
 
-std::unique_ptr<Analyzer> make_kerberos_analyzer(const Connection& connection) { return std::make_unique<KerberosAnalyzer>(connection); }
+std::unique_ptr<Analyzer> make_kerberos_analyzer(const Connection& connection) {
+  return std::make_unique<KerberosAnalyzer>(connection);
+}
 
-void observe_kerberos_datagram(const Connection& conversation, Side from, ByteView datagram, const Moment& moment, Witness& witness) {
+void observe_kerberos_datagram(const Connection& conversation, Side from, ByteView datagram, const Moment& moment,
+                               Witness& witness) {
   static_cast<void>(read_kerberos(conversation, from, datagram, moment, witness));
 }
 

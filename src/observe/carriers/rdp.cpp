@@ -1,5 +1,5 @@
-// RDP's start (MS-RDPBCGR 2.2.1.1): as a rule TLS follows, and CredSSP is inside it. Where TSRequests (MS-CSSP 2.2.1) travel in clear,
-// behind a TLS terminator or in a decrypted capture, their tokens are read.
+// RDP's start (MS-RDPBCGR 2.2.1.1): as a rule TLS follows, and CredSSP is inside it. Where TSRequests (MS-CSSP 2.2.1) travel in
+// clear, behind a TLS terminator or in a decrypted capture, their tokens are read.
 #include <array>
 #include <cstdio>
 #include <optional>
@@ -65,7 +65,8 @@ class RdpAnalyzer final : public RecordAnalyzer {
     return std::max(length, kTpktBytes);
   }
 
-  /// TSRequest ::= SEQUENCE { version [0], negoTokens [1] OPTIONAL, authInfo [2] OPTIONAL, pubKeyAuth [3] OPTIONAL, errorCode [4] … }
+  /// TSRequest ::= SEQUENCE { version [0], negoTokens [1] OPTIONAL, authInfo [2] OPTIONAL, pubKeyAuth [3] OPTIONAL, errorCode [4] …
+  /// }
   void on_request(const Front& front, ByteView whole) {
     Der outer{whole};
     const auto request = outer.next("TSRequest");

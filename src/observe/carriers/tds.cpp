@@ -130,9 +130,7 @@ class TdsAnalyzer final : public RecordAnalyzer {
       const ByteView content = message.subspan(at + 3, std::min(size, message.size() - at - 3));
       switch (token) {
         case kTokenSspi: report(front, content, moment); break;
-        case kTokenLoginAck:
-          outcome(front, moment, OutcomeSeen::Result::success, "LOGINACK");
-          return finish();
+        case kTokenLoginAck: outcome(front, moment, OutcomeSeen::Result::success, "LOGINACK"); return finish();
         case kTokenError:
           outcome(front, moment, OutcomeSeen::Result::failure,
                   "ERROR " + std::to_string(content.size() >= 4 ? load_le<std::uint32_t>(content.data()) : 0));

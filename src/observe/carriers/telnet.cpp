@@ -97,6 +97,8 @@ class TelnetAnalyzer final : public RecordAnalyzer {
 
 }  // namespace
 
-std::unique_ptr<Analyzer> make_telnet_analyzer(const Connection& connection) { return std::make_unique<TelnetAnalyzer>(connection); }
+std::unique_ptr<Analyzer> make_telnet_analyzer(const Connection& connection) {
+  return std::make_unique<TelnetAnalyzer>(connection);
+}
 
 }  // namespace postern::observe

@@ -1,5 +1,5 @@
-// SMTP, IMAP, POP3 and NNTP: AUTH NTLM (and GSS-SPNEGO, GSSAPI), whose messages are lines of base64 (MS-SMTPNTLM, MS-OXIMAP, MS-POP3,
-// MS-NNTP). Over when somebody is logged on, or TLS begins.
+// SMTP, IMAP, POP3 and NNTP: AUTH NTLM (and GSS-SPNEGO, GSSAPI), whose messages are lines of base64 (MS-SMTPNTLM, MS-OXIMAP,
+// MS-POP3, MS-NNTP). Over when somebody is logged on, or TLS begins.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -101,9 +101,7 @@ class TextAnalyzer final : public RecordAnalyzer {
       case Answer::goes_on:
         if (!rest.empty()) report(front, rest, moment);
         return;
-      case Answer::success:
-        outcome(front, line, moment, OutcomeSeen::Result::success);
-        return finish();
+      case Answer::success: outcome(front, line, moment, OutcomeSeen::Result::success); return finish();
       case Answer::failure:
         outcome(front, line, moment, OutcomeSeen::Result::failure);
         active_ = false;
@@ -122,7 +120,9 @@ class TextAnalyzer final : public RecordAnalyzer {
       }
       case Carrier::pop3:
         if (word == "+") return Answer::goes_on;
-        return word == "+OK" ? (authenticated() ? Answer::success : Answer::other) : word == "-ERR" ? Answer::failure : Answer::other;
+        return word == "+OK"    ? (authenticated() ? Answer::success : Answer::other)
+               : word == "-ERR" ? Answer::failure
+                                : Answer::other;
       default: break;
     }
     if (word.size() != 3) return Answer::other;

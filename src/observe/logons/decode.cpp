@@ -53,6 +53,77 @@ event::ServerNames names_of(const AvPairs& pairs) {
 
 void set_error(MessageObject& object, const Error& error) { object.error = error.to_line(); }
 
+/// What can be read of a message that is refused: fields that lie inside it. The error stays.
+struct Salvage {
+  ByteView message;
+
+  [[nodiscard]] std::optional<wire::NegotiateFlags> flags(std::size_t at) const {
+    if (message.size() < at + 4) return std::nullopt;
+    return wire::NegotiateFlags{load_le<std::uint32_t>(message.data() + at)};
+  }
+  /// The payload that the field at `at` points to, cut at the message's end; nothing if it starts behind that.
+  [[nodiscard]] std::optional<ByteView> payload(std::size_t at) const {
+    if (message.size() < at + 8) return std::nullopt;
+    const std::size_t length = load_le<std::uint16_t>(message.data() + at);
+    const std::size_t offset = load_le<std::uint32_t>(message.data() + at + 4);
+    if (offset > message.size()) return std::nullopt;
+    return message.subspan(offset, std::min(length, message.size() - offset));
+  }
+  [[nodiscard]] MessageObject::Text text(std::size_t at, wire::Charset charset) const {
+    const auto bytes = payload(at);
+    if (!bytes || bytes->empty()) return std::nullopt;
+    return text_of(*bytes, charset);
+  }
+};
+
+constexpr std::size_t kTargetNameField = 12;
+constexpr std::size_t kChallengeFlags = 20;
+constexpr std::size_t kTargetInfoField = 40;
+constexpr std::size_t kDomainField = 28;
+constexpr std::size_t kUserField = 36;
+constexpr std::size_t kWorkstationField = 44;
+constexpr std::size_t kAuthenticateFlags = 60;
+
+/// The names in an AV list up to where it breaks off.
+event::ServerNames salvaged_names(ByteView list) {
+  event::ServerNames names;
+  event::Text* const places[] = {nullptr,           &names.nb_computer, &names.nb_domain, &names.dns_computer,
+                                 &names.dns_domain, &names.dns_tree};
+  for (std::size_t at = 0; at + AvPairs::kHeaderBytes <= list.size();) {
+    const std::size_t id = load_le<std::uint16_t>(list.data() + at);
+    const std::size_t length = load_le<std::uint16_t>(list.data() + at + 2);
+    at += AvPairs::kHeaderBytes;
+    if (id == 0 || length > list.size() - at) break;
+    if (id < std::size(places)) *places[id] = utf16le_to_utf8_lossy(list.subspan(at, length));
+    at += length;
+  }
+  return names;
+}
+
+void salvage_challenge(ByteView message, DecodedMessage& out) {
+  const Salvage in{message};
+  out.flags = in.flags(kChallengeFlags);
+  if (!out.flags) return;
+  out.object.negotiate_flags = out.flags->wire();
+  out.object.target_name = in.text(kTargetNameField, wire::charset_of(*out.flags));
+  if (const auto info = in.payload(kTargetInfoField)) out.names = salvaged_names(*info);
+  out.object.nb_computer = out.names.nb_computer;
+  out.object.nb_domain = out.names.nb_domain;
+  out.object.dns_computer = out.names.dns_computer;
+  out.object.dns_domain = out.names.dns_domain;
+}
+
+void salvage_authenticate(ByteView message, std::optional<wire::NegotiateFlags> negotiated, DecodedMessage& out) {
+  const Salvage in{message};
+  out.flags = in.flags(kAuthenticateFlags);
+  if (!out.flags) return;
+  out.object.negotiate_flags = out.flags->wire();
+  const wire::Charset charset = wire::charset_of(negotiated.value_or(*out.flags));
+  out.object.domain = in.text(kDomainField, charset);
+  out.object.user = in.text(kUserField, charset);
+  out.object.workstation = in.text(kWorkstationField, charset);
+}
+
 void read_negotiate(ByteView message, wire::Anomalies& anomalies, DecodedMessage& out) {
   const auto parsed = wire::NegotiateMessage::parse(message, &anomalies);
   if (!parsed) return set_error(out.object, parsed.error());
@@ -66,7 +137,10 @@ void read_negotiate(ByteView message, wire::Anomalies& anomalies, DecodedMessage
 
 void read_challenge(ByteView message, wire::Anomalies& anomalies, const DigestKey& key, DecodedMessage& out) {
   const auto parsed = wire::ChallengeMessage::parse(message, &anomalies);
-  if (!parsed) return set_error(out.object, parsed.error());
+  if (!parsed) {
+    set_error(out.object, parsed.error());
+    return salvage_challenge(message, out);
+  }
   out.readable = true;
   out.flags = parsed->flags;
   out.object.negotiate_flags = parsed->flags.wire();
@@ -78,9 +152,13 @@ void read_challenge(ByteView message, wire::Anomalies& anomalies, const DigestKe
   out.has_target_info = !parsed->target_info.empty();
   if (parsed->target_info.empty()) return;
   const auto pairs = AvPairs::parse(parsed->target_info, "CHALLENGE.TargetInfo", parsed->target_info_offset, &anomalies);
-  if (!pairs) return set_error(out.object, pairs.error());
-  out.names = names_of(*pairs);
-  out.server_time = pairs->timestamp();
+  if (pairs) {
+    out.names = names_of(*pairs);
+    out.server_time = pairs->timestamp();
+  } else {
+    set_error(out.object, pairs.error());
+    out.names = salvaged_names(parsed->target_info);
+  }
   out.object.nb_computer = out.names.nb_computer;
   out.object.nb_domain = out.names.nb_domain;
   out.object.dns_computer = out.names.dns_computer;
@@ -153,7 +231,10 @@ void set_version(const wire::AuthenticateMessage& parsed, DecodedMessage& out) {
 void read_authenticate(ByteView message, std::optional<wire::NegotiateFlags> negotiated, wire::Anomalies& anomalies,
                        const DigestKey& key, DecodedMessage& out) {
   const auto parsed = wire::AuthenticateMessage::parse(message, negotiated, &anomalies);
-  if (!parsed) return set_error(out.object, parsed.error());
+  if (!parsed) {
+    set_error(out.object, parsed.error());
+    return salvage_authenticate(message, negotiated, out);
+  }
   out.readable = true;
   out.flags = parsed->flags;
   out.object.negotiate_flags = parsed->flags.wire();
