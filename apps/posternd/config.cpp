@@ -41,6 +41,13 @@ void read_policy(Section section, policy::Policy& policy) {
   for (const policy::Setting& setting : policy::settings_of(policy)) {
     const toml::node* node = section.find(setting.name);
     if (node == nullptr) continue;
+    if (node->is_array()) {
+      std::vector<std::string> entries;
+      section.texts(setting.name, entries);
+      if (const auto taken = policy::set_list(policy, setting.name, entries); !taken)
+        section.wrong(*node, setting.name, taken.error().message);
+      continue;
+    }
     std::string value;
     if (const auto* text = node->as_string()) {
       value = text->get();

@@ -73,6 +73,7 @@ postern_status status_of(NtStatus status) {
     case NtStatus::internal_error: return POSTERN_INTERNAL;
     case NtStatus::time_difference_at_dc:
     case NtStatus::authentication_firewall_failed:
+    case NtStatus::sec_unsupported_function:
     case NtStatus::ntlm_blocked: return POSTERN_POLICY;
     case NtStatus::access_denied:
     case NtStatus::request_not_accepted: return POSTERN_DENIED;

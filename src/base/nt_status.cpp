@@ -36,6 +36,7 @@ constexpr Row kRows[] = {
     {NtStatus::bad_bindings, "STATUS_BAD_BINDINGS"},
     {NtStatus::authentication_firewall_failed, "STATUS_AUTHENTICATION_FIREWALL_FAILED"},
     {NtStatus::ntlm_blocked, "STATUS_NTLM_BLOCKED"},
+    {NtStatus::sec_unsupported_function, "SEC_E_UNSUPPORTED_FUNCTION"},
 };
 
 }  // namespace

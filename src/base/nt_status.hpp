@@ -1,4 +1,4 @@
-// NTSTATUS values that a logon can end with (MS-ERREF 2.3.1), with their names.
+// NTSTATUS values that a logon can end with (MS-ERREF 2.3.1), and one SSPI code, with their names.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,9 @@ enum class NtStatus : std::uint32_t {
   bad_bindings = 0xC000035B,
   authentication_firewall_failed = 0xC0000413,
   ntlm_blocked = 0xC0000418,
+  /// No NTSTATUS but an SSPI code (MS-ERREF 2.1): what MS-NLMP 3.1 and 3.2 answer where required session security is missing. Its
+  /// number is no other status'.
+  sec_unsupported_function = 0x80090302,
 };
 
 /// "STATUS_LOGON_FAILURE"; empty for a value that is not listed above.
