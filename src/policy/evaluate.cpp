@@ -2,193 +2,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
-#include <utility>
 
-#include "policy/loopback.hpp"
+#include "policy/judge.hpp"
 
 namespace postern::policy {
 namespace {
 
-using event::ChannelBinding;
 using event::Facts;
 using event::Mic;
 using event::NtlmVersion;
-using event::Point;
-using event::Service;
-using event::SpnCheck;
 
-/// What one setting says, before it gets its name and value.
-struct Finding {
-  Decision decision = Decision::allow;
-  std::string why{};
-  Requirement requirement = Requirement::required;  // of the proof, where the setting is about one
-};
-
-Finding allow(std::string why, Requirement requirement) { return {Decision::allow, std::move(why), requirement}; }
-Finding audit(std::string why, Requirement requirement) { return {Decision::audit, std::move(why), requirement}; }
-Finding allow(std::string why) { return allow(std::move(why), Requirement::required); }
-Finding deny(std::string why) { return {Decision::deny, std::move(why), Requirement::required}; }
-Finding depends(std::string why) { return {Decision::depends, std::move(why), Requirement::required}; }
-
-std::string quoted(NtlmVersion version) { return std::string{name_of(version)}; }
-
-// Negotiate: what is known before the client said who it is.
-
-Finding judge_legacy_crypto(const Policy& policy) {
-  if (policy.legacy_crypto == LegacyCrypto::refuse) return deny("NTLM is made of MD4, MD5 and RC4, which are switched off");
-  return allow("the old primitives are allowed");
-}
-
-/// Nothing where the service is no HTTP.
-std::optional<Finding> judge_plain_http(const Policy& policy, const Facts& facts) {
-  const auto& service = facts.server.service;
-  if (service && *service != Service::http && *service != Service::http_proxy) return std::nullopt;
-  if (facts.transport.tls == true) return allow("the connection has TLS");
-  if (policy.plain_http == PlainHttp::always) return allow("plain HTTP is allowed");
-  if (!service) return depends("whether the service is HTTP is unknown");
-  if (!facts.transport.tls) return depends("whether the connection has TLS is unknown");
-  if (policy.plain_http == PlainHttp::never) return deny("the connection has no TLS");
-  if (!facts.client.address) return depends("the client's address is unknown");
-  if (is_loopback(*facts.client.address)) return allow("no TLS, but the client is on this machine");
-  return deny("the connection has no TLS and the client is not on this machine");
-}
-
-// Response: what the AUTHENTICATE message shows.
-
-Finding judge_anonymous(const Policy& policy) {
-  if (policy.allow_anonymous == AllowAnonymous::always) return audit("an anonymous logon, which is allowed", Requirement::required);
-  return deny("an anonymous logon");
-}
-
-/// The table of MS-NLMP's LmCompatibilityLevel "as the domain controller accepts", one row a version. LMv2 alone is taken as what a
-/// client before NTLMv2 responses sends, so that "NTLMv2 only" means what it says (R22).
-constexpr unsigned highest_level_that_accepts(NtlmVersion version) {
-  switch (version) {
-    case NtlmVersion::lm: return 3;
-    case NtlmVersion::ntlm_v1:
-    case NtlmVersion::ntlm_v1_ess:
-    case NtlmVersion::lm_v2: return 4;
-    case NtlmVersion::ntlm_v2:
-    case NtlmVersion::anonymous: break;  // an anonymous logon has no response: AllowAnonymous decides
-  }
-  return LmCompatibilityLevel::kHighest;
-}
-
-bool level_accepts(const Policy& policy, NtlmVersion version) {
-  return policy.lm_compatibility_level.number() <= highest_level_that_accepts(version);
-}
-
-/// A lone LM field is LM by its shape and may be LMv2; only comparing tells, which has not happened yet, or never does in a
-/// capture.
-bool may_be_lm_v2(const Facts& facts, NtlmVersion version, Stage stage) {
-  return version == NtlmVersion::lm && (stage < Stage::verified || facts.source_kind == event::SourceKind::capture);
-}
-
-Finding judge_version(const Policy& policy, const Facts& facts, NtlmVersion version, Stage stage) {
-  if (level_accepts(policy, version)) return allow("a response of " + quoted(version) + " is accepted");
-  if (may_be_lm_v2(facts, version, stage) && level_accepts(policy, NtlmVersion::lm_v2)) {
-    return depends("the LM field may hold LMv2, which only verification shows");
-  }
-  return deny("a response of " + quoted(version) + " is not accepted");
-}
-
-/// The three settings that ask for something which only an NTLMv2 response can carry, seen from a response that cannot. LMv2 alone
-/// is refused unless the setting is `never`: its client can send NTLMv2, and somebody in between may have cut that off
-/// (CVE-2019-1338, R22).
-std::optional<Finding> judge_incapable(Level level, const Facts& facts, NtlmVersion version, Stage stage, std::string_view what) {
-  if (version == NtlmVersion::ntlm_v2) return std::nullopt;
-  const std::string missing = "a response of " + quoted(version) + " cannot carry " + std::string{what};
-  if (level == Level::never) return allow("not asked for", Requirement::not_required);
-  if (level == Level::always || version == NtlmVersion::lm_v2) return deny(missing);
-  if (may_be_lm_v2(facts, version, stage)) return depends(missing + ", and if it is LMv2 it is refused");
-  return audit(missing, Requirement::not_required);
-}
-
-Finding judge_mic(const Policy& policy, const Facts& facts, NtlmVersion version, Stage stage) {
-  const Level level = policy.require_mic;
-  const auto& ntlm = facts.ntlm;
-  // The handshake refuses these two whatever the policy; saying so here keeps what-if honest.
-  if (ntlm.mic == Mic::wrong) return deny("the MIC is wrong, which no level allows");
-  if (ntlm.mic == Mic::announced_missing) return deny("the client announced an MIC and none came, which no level allows");
-  if (auto finding = judge_incapable(level, facts, version, stage, "an MIC")) return *finding;
-  if (ntlm.mic == Mic::verified) return allow("the MIC is right");
-  if (ntlm.mic == Mic::present) {
-    if (stage < Stage::verified) return allow("an MIC came and is verified before the logon counts");
-    return depends("an MIC came, and nobody could verify it");
-  }
-  if (level == Level::never) return allow("not asked for", Requirement::not_required);
-  if (!ntlm.mic) return depends("whether an MIC came is unknown");
-  if (level == Level::always) return deny("no MIC came");
-  // The client supports an MIC if it copied the server's time (MS-NLMP 3.1.5.1.2: then it SHOULD send one). Clients that keep their
-  // own clock send none.
-  if (ntlm.timestamp_offered == false) return allow("no time was offered, so no MIC is due", Requirement::not_required);
-  if (!ntlm.timestamp_offered || !ntlm.client_time || !ntlm.server_time)
-    return depends("whether the client copied our time is unknown");
-  if (*ntlm.client_time == *ntlm.server_time) return deny("the client copied our time and sent no MIC");
-  return allow("the client keeps its own time, so no MIC is due", Requirement::not_required);
-}
-
-Finding judge_bindings(const Policy& policy, const Facts& facts, NtlmVersion version, Stage stage) {
-  const Level level = policy.extended_protection;
-  if (auto finding = judge_incapable(level, facts, version, stage, "channel bindings")) return *finding;
-  if (level == Level::never) return allow("not asked for", Requirement::not_required);
-  if (!facts.ntlm.channel_binding) return depends("the channel bindings are unknown");
-  switch (*facts.ntlm.channel_binding) {
-    case ChannelBinding::matched: return allow("the bindings are those of this connection");
-    case ChannelBinding::mismatched: return deny("the bindings are those of another connection");
-    case ChannelBinding::present:
-      // As Windows at "Allow": a server that has no bindings of its own ignores the client's (MS-NLMP 3.2.5.1.2 compares only if
-      // ServerChannelBindingsUnhashed is given). It is audited, because the client believed to be inside TLS.
-      if (level == Level::when_supported) {
-        return audit("the client bound itself to a TLS channel, and this connection has none to compare",
-                     Requirement::not_required);
-      }
-      return deny("the client's bindings cannot be compared on this connection");
-    case ChannelBinding::zero:
-    case ChannelBinding::absent:
-    case ChannelBinding::not_applicable: break;
-  }
-  if (level == Level::always) return deny("no channel bindings came");
-  return allow("no channel bindings came, and the client need not send any", Requirement::not_required);
-}
-
-Finding judge_target_name(const Policy& policy, const Facts& facts, NtlmVersion version, Stage stage) {
-  const Level level = policy.target_name_check;
-  if (level == Level::never) return allow("not asked for", Requirement::not_required);
-  if (!facts.ntlm.spn_check) {
-    if (facts.source_kind != event::SourceKind::authority) return depends("whether the service accepts that name is unknown");
-    return allow("the service names no target names", Requirement::not_required);
-  }
-  if (auto finding = judge_incapable(level, facts, version, stage, "a target name")) return *finding;
-  switch (*facts.ntlm.spn_check) {
-    case SpnCheck::accepted: return allow("the client meant this service");
-    case SpnCheck::refused: return deny("the client meant another service");
-    case SpnCheck::untrusted:
-      if (level == Level::always) return deny("the client had the target name from an untrusted source");
-      return audit("the client had the target name from an untrusted source, so it proves nothing", Requirement::not_required);
-    case SpnCheck::absent: break;
-  }
-  if (level == Level::always) return deny("no target name came");
-  return allow("no target name came, and the client need not send one", Requirement::not_required);
-}
-
-Finding judge_clock(const Policy& policy, const Facts& facts, NtlmVersion version) {
-  const auto seconds_max = policy.clock_skew.seconds();
-  if (!seconds_max) return allow("any time is accepted");
-  if (version != NtlmVersion::ntlm_v2) return allow("a response of " + quoted(version) + " has no time");
-  if (!facts.ntlm.client_time) return depends("the client's time is unknown");
-  if (!facts.time) return depends("the authority's time is unknown");
-  const std::uint64_t distance = facts.time->file_time().distance_ticks(facts.ntlm.client_time->file_time());
-  if (distance <= std::uint64_t{*seconds_max} * FileTime::kTicksPerSecond) return allow("the client's time is near enough");
-  const bool ahead = *facts.ntlm.client_time > *facts.time;
-  return deny("the client's time is " + std::to_string(distance / FileTime::kTicksPerSecond) + " s " +
-              (ahead ? "ahead" : "behind"));
-}
-
-int rank(const PolicyDecision& entry) {
-  switch (entry.decision) {
+/// The decisive come first.
+constexpr unsigned rank(Decision decision) {
+  switch (decision) {
     case Decision::deny: return 0;
     case Decision::depends: return 1;
     case Decision::audit: return 2;
@@ -196,77 +25,322 @@ int rank(const PolicyDecision& entry) {
   }
   return 3;
 }
+constexpr unsigned kRanks = 4;
 
-}  // namespace
+constexpr std::size_t kMaxValueBytes = 256;  ///< a decision is kept with each logon: of a longer list it has the start
 
-Decisions evaluate(const Policy& policy, const Facts& facts, Stage stage) {
-  Decisions decisions;
-  if (facts.package == event::Package::kerberos) {
-    decisions.mic_ = decisions.bindings_ = decisions.target_name_ = Requirement::not_required;
-    return decisions;
+/// Proofs that two settings ask for are required if one of them says so.
+constexpr Requirement both(Requirement a, Requirement b) {
+  return a == Requirement::required || b == Requirement::required ? Requirement::required : Requirement::not_required;
+}
+
+/// Asks every setting, in the order in which a logon comes past them, and tells `sink` what each says.
+template <typename Sink>
+class Walk {
+ public:
+  Walk(const Policy& policy, const Facts& facts, Stage stage, Points points, Sink& sink)
+      : policy_{policy}, facts_{facts}, stage_{stage}, points_{points}, sink_{sink} {}
+
+  void run() {
+    negotiate();
+    if (stage_ >= Stage::response) response();
+    if (stage_ >= Stage::verified && points_.has(Point::account_dc)) verified();
   }
 
-  const auto add = [&](Point point, Stage at, std::string_view setting, Finding finding) {
-    PolicyDecision entry{point, at, std::string{setting}, value_of(policy, setting), finding.decision, std::move(finding.why)};
-    auto& entries = decisions.entries_;  // kept sorted; equal ranks stay in the order in which they came
-    entries.insert(std::ranges::upper_bound(entries, rank(entry), {}, rank), std::move(entry));
-    return finding.requirement;
-  };
+ private:
+  void say(Point point, Stage at, SettingId setting, const Finding& finding) { sink_.take(point, at, setting, finding); }
+  void say(Point point, Stage at, SettingId setting, const Judged& judged) {
+    if (judged) sink_.take(point, at, setting, *judged);
+  }
 
-  add(Point::server, Stage::negotiate, kLegacyCrypto, judge_legacy_crypto(policy));
-  if (auto finding = judge_plain_http(policy, facts)) add(Point::server, Stage::negotiate, kPlainHttp, std::move(*finding));
-
-  if (stage >= Stage::response) {
-    const auto& version = facts.ntlm.version;
-    if (!version) {
-      // Without the response nothing below can be decided (R12): not by flags, and not by what else is known.
-      add(Point::account_dc, Stage::response, kLmCompatibilityLevel, depends("the kind of response is unknown"));
-    } else {
-      if (*version == NtlmVersion::anonymous) {
-        add(Point::account_dc, Stage::response, kAllowAnonymous, judge_anonymous(policy));
-      } else {
-        add(Point::account_dc, Stage::response, kLmCompatibilityLevel, judge_version(policy, facts, *version, stage));
-      }
-      const bool mic_compared = facts.ntlm.mic == Mic::verified || facts.ntlm.mic == Mic::wrong;
-      const Stage mic_stage = mic_compared ? stage : Stage::response;
-      decisions.mic_ = add(Point::server, mic_stage, kRequireMic, judge_mic(policy, facts, *version, stage));
-      decisions.bindings_ =
-          add(Point::server, Stage::response, kExtendedProtection, judge_bindings(policy, facts, *version, stage));
-      decisions.target_name_ =
-          add(Point::server, Stage::response, kTargetNameCheck, judge_target_name(policy, facts, *version, stage));
-      add(Point::account_dc, Stage::response, kClockSkew, judge_clock(policy, facts, *version));
+  void negotiate() {
+    if (points_.has(Point::client)) {
+      say(Point::client, Stage::negotiate, SettingId::legacy_crypto, judge_legacy_crypto(policy_));
+      say(Point::client, Stage::negotiate, SettingId::restrict_sending, judge_sending(policy_, facts_));
+      say(Point::client, Stage::negotiate, SettingId::block_ntlm, judge_block_ntlm(policy_, facts_));
+      say(Point::client, Stage::negotiate, SettingId::outgoing_hosts, judge_outgoing_hosts(policy_, facts_));
+    }
+    if (points_.has(Point::server)) {
+      say(Point::server, Stage::negotiate, SettingId::legacy_crypto, judge_legacy_crypto(policy_));
+      say(Point::server, Stage::negotiate, SettingId::restrict_receiving, judge_receiving_all(policy_));
+      say(Point::server, Stage::negotiate, SettingId::deny_services, judge_services(policy_, facts_));
+      say(Point::server, Stage::negotiate, SettingId::plain_http, judge_plain_http(policy_, facts_));
+      say(Point::server, Stage::negotiate, SettingId::allow_client_networks, judge_allowed_networks(policy_, facts_));
+      say(Point::server, Stage::negotiate, SettingId::deny_client_networks, judge_denied_networks(policy_, facts_));
     }
   }
 
+  void response() {
+    const auto& version = facts_.ntlm.version;
+    if (points_.has(Point::client)) {
+      say(Point::client, Stage::response, SettingId::min_client_security,
+          judge_session_security(policy_.min_client_security, facts_));
+      if (version) {
+        say(Point::client, Stage::response, SettingId::lm_compatibility_level, judge_client_version(policy_, *version));
+        say(Point::client, Stage::response, SettingId::block_ntlm_v1_sso, judge_v1_sso(policy_, *version));
+      } else {
+        say(Point::client, Stage::response, SettingId::lm_compatibility_level, version_unknown());
+      }
+    }
+    if (points_.has(Point::server)) {
+      say(Point::server, Stage::response, SettingId::restrict_receiving, judge_receiving_domain_accounts(policy_, facts_));
+      say(Point::server, Stage::response, SettingId::audit_receiving, judge_receiving_audit(policy_, facts_));
+      say(Point::server, Stage::response, SettingId::min_server_security,
+          judge_session_security(policy_.min_server_security, facts_));
+    }
+    for (const Point point : {Point::server_dc, Point::account_dc}) {
+      if (!points_.has(point)) continue;
+      say(point, Stage::response, SettingId::restrict_in_domain, judge_domain(policy_, facts_, point));
+      say(point, Stage::response, SettingId::audit_in_domain, judge_domain_audit(policy_, facts_, point));
+    }
+    if (points_.has(Point::account_dc)) response_at_account(version);
+    if (points_.has(Point::server)) response_at_server(version);
+    if (points_.has(Point::account_dc) && version) {
+      say(Point::account_dc, Stage::response, SettingId::clock_skew, judge_clock(policy_, facts_, *version));
+    }
+  }
+
+  static Finding version_unknown() { return depends({"the kind of response is unknown"}); }
+
+  void response_at_account(const std::optional<NtlmVersion>& version) {
+    if (!version) {
+      // Without the response nothing about it can be decided (R12): not by flags, and not by what else is known.
+      return say(Point::account_dc, Stage::response, SettingId::lm_compatibility_level, version_unknown());
+    }
+    if (*version == NtlmVersion::anonymous) {
+      say(Point::account_dc, Stage::response, SettingId::allow_anonymous, judge_anonymous(policy_));
+    } else {
+      say(Point::account_dc, Stage::response, SettingId::lm_compatibility_level, judge_version(policy_, facts_, *version, stage_));
+    }
+    say(Point::account_dc, Stage::response, SettingId::deny_versions, judge_denied_versions(policy_, facts_, *version, stage_));
+  }
+
+  void response_at_server(const std::optional<NtlmVersion>& version) {
+    if (!version) {
+      if (!points_.has(Point::account_dc)) say(Point::server, Stage::response, SettingId::require_mic, version_unknown());
+      return;
+    }
+    Ruling& ruling = sink_.ruling();
+    const Finding mic = judge_mic(policy_, facts_, *version, stage_);
+    const bool compared = facts_.ntlm.mic == Mic::verified || facts_.ntlm.mic == Mic::wrong;
+    say(Point::server, compared ? stage_ : Stage::response, SettingId::require_mic, mic);
+    ruling.mic = mic.requirement;
+
+    const Finding bindings = judge_bindings(policy_.extended_protection, facts_, *version, stage_);
+    say(Point::server, Stage::response, SettingId::extended_protection, bindings);
+    ruling.bindings = bindings.requirement;
+    if (const Judged ldap = judge_ldap_bindings(policy_, facts_, *version, stage_)) {
+      say(Point::server, Stage::response, SettingId::ldap_channel_binding, *ldap);
+      ruling.bindings = both(ruling.bindings, ldap->requirement);
+    }
+
+    const Finding name = judge_target_name(policy_.target_name_check, facts_, *version, stage_);
+    say(Point::server, Stage::response, SettingId::target_name_check, name);
+    ruling.target_name = name.requirement;
+    if (const Judged smb = judge_smb_name(policy_, facts_, *version, stage_)) {
+      say(Point::server, Stage::response, SettingId::smb_server_name_hardening, *smb);
+      ruling.target_name = both(ruling.target_name, smb->requirement);
+    }
+  }
+
+  void verified() {
+    say(Point::account_dc, Stage::verified, SettingId::deny_findings, judge_findings(policy_, facts_));
+    say(Point::account_dc, Stage::verified, SettingId::protected_users, judge_protected_user(facts_));
+    say(Point::account_dc, Stage::verified, SettingId::account_ntlm, judge_account_ntlm(facts_));
+    say(Point::account_dc, Stage::verified, SettingId::account_networks, judge_account_networks(facts_));
+    say(Point::account_dc, Stage::verified, SettingId::account_state, judge_account_state(facts_));
+  }
+
+  const Policy& policy_;
+  const Facts& facts_;
+  Stage stage_;
+  Points points_;
+  Sink& sink_;
+};
+
+/// What Windows and Samba answer in the same case, as docs/policy.md lists it. `value` is the setting's.
+NtStatus denial_status(SettingId setting, std::string_view value) {
+  switch (setting) {
+    case SettingId::legacy_crypto:
+    case SettingId::restrict_sending:
+    case SettingId::block_ntlm:
+    case SettingId::block_ntlm_v1_sso:
+    case SettingId::deny_services: return NtStatus::not_supported;
+    case SettingId::restrict_receiving: return value == "2" ? NtStatus::not_supported : NtStatus::ntlm_blocked;
+    case SettingId::restrict_in_domain:
+    case SettingId::outgoing_hosts:
+    case SettingId::deny_versions: return NtStatus::ntlm_blocked;
+    case SettingId::min_client_security:
+    case SettingId::min_server_security: return NtStatus::sec_unsupported_function;
+    case SettingId::lm_compatibility_level: return NtStatus::logon_failure;
+    case SettingId::require_mic: return NtStatus::invalid_parameter;
+    case SettingId::extended_protection:
+    case SettingId::ldap_channel_binding: return NtStatus::bad_bindings;
+    case SettingId::clock_skew: return NtStatus::time_difference_at_dc;
+    case SettingId::protected_users:
+    case SettingId::account_ntlm:
+    case SettingId::account_networks: return NtStatus::account_restriction;
+    case SettingId::account_state: return nt_status_from_text(value).value_or(NtStatus::account_restriction);
+    case SettingId::target_name_check:
+    case SettingId::smb_server_name_hardening:
+    case SettingId::plain_http:
+    case SettingId::allow_anonymous:
+    case SettingId::allow_client_networks:
+    case SettingId::deny_client_networks:
+    case SettingId::deny_findings:
+    case SettingId::audit_receiving:
+    case SettingId::audit_in_domain:
+    case SettingId::client_allowed_servers:
+    case SettingId::dc_allowed_servers:
+    case SettingId::block_ntlm_exceptions: break;
+  }
+  return NtStatus::access_denied;
+}
+
+/// The value that a decision names: the policy's, or the fact about the account.
+std::string value_in_decision(const Policy& policy, const Facts& facts, SettingId setting) {
+  switch (setting) {
+    case SettingId::protected_users: return "true";
+    case SettingId::account_ntlm:
+    case SettingId::account_networks: return "false";
+    case SettingId::account_state: return facts.account.state.value_or("");
+    default: break;
+  }
+  std::string value = value_of(policy, setting);
+  if (value.size() > kMaxValueBytes) {
+    std::size_t end = kMaxValueBytes;
+    while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;  // whole characters
+    value.resize(end);
+    value += "…";
+  }
+  return value;
+}
+
+NtStatus status_of(SettingId setting, const Policy& policy, const Facts& facts) {
+  // Two statuses hang on a value; the rest need none.
+  if (setting == SettingId::restrict_receiving) return denial_status(setting, value_of(policy, setting));
+  if (setting == SettingId::account_state) return denial_status(setting, facts.account.state ? *facts.account.state : "");
+  return denial_status(setting, {});
+}
+
+/// Keeps the decisive entry.
+class Brief {
+ public:
+  void take(Point, Stage, SettingId setting, const Finding& finding) {
+    if (first_ && rank(finding.decision) >= rank(ruling_.verdict)) return;
+    first_ = setting;
+    ruling_.verdict = finding.decision;
+  }
+  Ruling& ruling() { return ruling_; }
+  Ruling result(const Policy& policy, const Facts& facts) const {
+    Ruling ruling = ruling_;
+    if (first_ && ruling.denied()) ruling.status = status_of(*first_, policy, facts);
+    return ruling;
+  }
+
+ private:
+  std::optional<SettingId> first_{};
+  Ruling ruling_{};
+};
+
+/// Keeps every entry, and the decisive one.
+class Full {
+ public:
+  void take(Point point, Stage at, SettingId setting, const Finding& finding) {
+    brief_.take(point, at, setting, finding);
+    if (count_ < entries_.size()) entries_[count_++] = {point, at, setting, finding};
+  }
+  Ruling& ruling() { return brief_.ruling(); }
+  const Brief& brief() const { return brief_; }
+  std::vector<PolicyDecision> entries(const Policy& policy, const Facts& facts) const {
+    std::vector<PolicyDecision> sorted;
+    sorted.reserve(count_);
+    for (unsigned wanted = 0; wanted < kRanks; ++wanted) {
+      for (std::size_t i = 0; i < count_; ++i) {
+        const Entry& entry = entries_[i];
+        if (rank(entry.finding.decision) != wanted) continue;
+        sorted.push_back({entry.point, entry.at, std::string{name_of(entry.setting)},
+                          value_in_decision(policy, facts, entry.setting), entry.finding.decision, entry.finding.why.sentence()});
+      }
+    }
+    return sorted;
+  }
+
+ private:
+  struct Entry {
+    Point point;
+    Stage at;
+    SettingId setting;
+    Finding finding;
+  };
+  static constexpr std::size_t kMaxEntries = 2 * kSettingNames.size();  // no setting speaks at more than two points
+  std::array<Entry, kMaxEntries> entries_;
+  std::size_t count_ = 0;
+  Brief brief_{};
+};
+
+constexpr Ruling kNoNtlm{Decision::allow, NtStatus::success, Requirement::not_required, Requirement::not_required,
+                         Requirement::not_required};
+
+}  // namespace
+
+std::string Why::sentence() const {
+  std::string sentence;
+  std::string_view rest = text;
+  for (std::size_t at = rest.find('{'); at != std::string_view::npos && at + 2 < rest.size(); at = rest.find('{')) {
+    sentence += rest.substr(0, at);
+    switch (rest[at + 1]) {
+      case 'a': sentence += a; break;
+      case 'b': sentence += b; break;
+      default: sentence += std::to_string(number); break;
+    }
+    rest.remove_prefix(at + 3);
+  }
+  sentence += rest;
+  return sentence;
+}
+
+Decisions evaluate(const Policy& policy, const Facts& facts, Stage stage, Points points) {
+  Decisions decisions;
+  if (facts.package == event::Package::kerberos) {
+    decisions.ruling_ = kNoNtlm;
+    return decisions;
+  }
+  Full full;
+  Walk<Full>{policy, facts, stage, points, full}.run();
+  decisions.entries_ = full.entries(policy, facts);
+  decisions.ruling_ = full.brief().result(policy, facts);
   return decisions;
+}
+
+Ruling rule(const Policy& policy, const Facts& facts, Stage stage, Points points) {
+  if (facts.package == event::Package::kerberos) return kNoNtlm;
+  Brief brief;
+  Walk<Brief>{policy, facts, stage, points, brief}.run();
+  return brief.result(policy, facts);
 }
 
 bool may_verify(const Policy& policy, NtlmVersion version) {
   if (policy.legacy_crypto == LegacyCrypto::refuse) return false;
+  if (policy.deny_versions.contains(version)) return false;
   if (version == NtlmVersion::anonymous) return policy.allow_anonymous == AllowAnonymous::always;
   return level_accepts(policy, version);
 }
 
-NtStatus status_for(const PolicyDecision& decision) {
-  if (decision.decision != Decision::deny) return NtStatus::success;
-  // What Windows and Samba answer in the same case, as docs/policy.md lists it.
-  static constexpr std::array<std::pair<std::string_view, NtStatus>, 8> kStatuses{{
-      {kLegacyCrypto, NtStatus::not_supported},
-      {kPlainHttp, NtStatus::access_denied},
-      {kAllowAnonymous, NtStatus::access_denied},
-      {kLmCompatibilityLevel, NtStatus::logon_failure},
-      {kRequireMic, NtStatus::invalid_parameter},
-      {kExtendedProtection, NtStatus::bad_bindings},
-      {kTargetNameCheck, NtStatus::access_denied},
-      {kClockSkew, NtStatus::time_difference_at_dc},
-  }};
-  const auto found =
-      std::ranges::find(kStatuses, std::string_view{decision.setting}, &std::pair<std::string_view, NtStatus>::first);
-  return found == kStatuses.end() ? NtStatus::access_denied : found->second;
+ClientBehaviour client_behaviour(LmCompatibilityLevel level) {
+  using Responses = ClientBehaviour::Responses;
+  const auto session_security =
+      level.number() == 0 ? ClientBehaviour::SessionSecurity::never : ClientBehaviour::SessionSecurity::if_negotiated;
+  if (level.number() <= 1) return {Responses::lm_and_ntlm_v1, session_security};
+  return {level.number() == 2 ? Responses::ntlm_v1 : Responses::ntlm_v2, session_security};
 }
 
-NtStatus status_for(const Decisions& decisions) {
-  return decisions.entries().empty() ? NtStatus::success : status_for(decisions.entries().front());
+NtStatus status_for(const PolicyDecision& decision) {
+  if (decision.decision != Decision::deny) return NtStatus::success;
+  const auto setting = setting_id(decision.setting);
+  return setting ? denial_status(*setting, decision.value) : NtStatus::access_denied;
 }
+
+NtStatus status_for(const Decisions& decisions) { return decisions.ruling().status; }
 
 }  // namespace postern::policy

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <span>
 #include <utility>
 
 namespace postern::policy {
@@ -167,6 +168,9 @@ constexpr std::array kRows{
     list<&Policy::deny_findings>(kDenyFindings, "a list of ids of findings: small letters, digits and -"),
 };
 
+static_assert(std::ranges::equal(kRows, std::span{kSettingNames}.first(kRows.size()), {}, &Row::name),
+              "a SettingId is the row's number");
+
 const Row* find_row(std::string_view name) {
   const auto row = std::ranges::find_if(kRows, [&](const Row& each) { return equal_without_case(each.name, name); });
   return row == kRows.end() ? nullptr : &*row;
@@ -189,9 +193,20 @@ std::vector<Setting> settings_of(const Policy& policy) {
   return settings;
 }
 
+std::optional<SettingId> setting_id(std::string_view name) {
+  const auto found = std::ranges::find(kSettingNames, name);
+  if (found == kSettingNames.end()) return std::nullopt;
+  return static_cast<SettingId>(found - kSettingNames.begin());
+}
+
+std::string value_of(const Policy& policy, SettingId setting) {
+  const auto index = static_cast<std::size_t>(setting);
+  return index < kRows.size() ? kRows[index].text(policy) : std::string{};
+}
+
 std::string value_of(const Policy& policy, std::string_view name) {
-  const auto row = std::ranges::find(kRows, name, &Row::name);
-  return row == kRows.end() ? std::string{} : row->text(policy);
+  const auto setting = setting_id(name);
+  return setting ? value_of(policy, *setting) : std::string{};
 }
 
 Result<void> set(Policy& policy, std::string_view name, std::string_view value) {

@@ -1,6 +1,8 @@
 // Policy: what one service, and the authority behind it, allow. docs/policy.md lists each setting, its values, default and reason.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -171,6 +173,77 @@ inline constexpr std::string_view kAccountNtlm = "AccountNtlm";
 inline constexpr std::string_view kAccountNetworks = "AccountNetworks";
 inline constexpr std::string_view kAccountState = "AccountState";
 
+/// All of the above in order; the four about accounts come last.
+enum class SettingId : std::uint8_t {
+  lm_compatibility_level,
+  restrict_sending,
+  restrict_receiving,
+  audit_receiving,
+  restrict_in_domain,
+  audit_in_domain,
+  client_allowed_servers,
+  dc_allowed_servers,
+  min_client_security,
+  min_server_security,
+  block_ntlm_v1_sso,
+  block_ntlm,
+  block_ntlm_exceptions,
+  smb_server_name_hardening,
+  ldap_channel_binding,
+  allow_anonymous,
+  require_mic,
+  extended_protection,
+  target_name_check,
+  plain_http,
+  clock_skew,
+  legacy_crypto,
+  outgoing_hosts,
+  deny_versions,
+  deny_services,
+  allow_client_networks,
+  deny_client_networks,
+  deny_findings,
+  protected_users,
+  account_ntlm,
+  account_networks,
+  account_state
+};
+inline constexpr std::array kSettingNames{kLmCompatibilityLevel,
+                                          kRestrictSendingNTLMTraffic,
+                                          kRestrictReceivingNTLMTraffic,
+                                          kAuditReceivingNTLMTraffic,
+                                          kRestrictNTLMInDomain,
+                                          kAuditNTLMInDomain,
+                                          kClientAllowedNTLMServers,
+                                          kDCAllowedNTLMServers,
+                                          kNtlmMinClientSec,
+                                          kNtlmMinServerSec,
+                                          kBlockNtlmv1SSO,
+                                          kBlockNTLM,
+                                          kBlockNTLMServerExceptionList,
+                                          kSmbServerNameHardeningLevel,
+                                          kLdapEnforceChannelBinding,
+                                          kAllowAnonymous,
+                                          kRequireMic,
+                                          kExtendedProtection,
+                                          kTargetNameCheck,
+                                          kPlainHttp,
+                                          kClockSkew,
+                                          kLegacyCrypto,
+                                          kOutgoingHosts,
+                                          kDenyVersions,
+                                          kDenyServices,
+                                          kAllowClientNetworks,
+                                          kDenyClientNetworks,
+                                          kDenyFindings,
+                                          kProtectedUsers,
+                                          kAccountNtlm,
+                                          kAccountNetworks,
+                                          kAccountState};
+[[nodiscard]] constexpr std::string_view name_of(SettingId setting) { return kSettingNames.at(static_cast<std::size_t>(setting)); }
+/// The one with that exact name.
+[[nodiscard]] std::optional<SettingId> setting_id(std::string_view name);
+
 struct Setting {
   std::string_view name{};
   std::string value{};
@@ -181,6 +254,7 @@ struct Setting {
 [[nodiscard]] std::vector<Setting> settings_of(const Policy& policy);
 /// One setting's value as text; empty for a name that is none of those above.
 [[nodiscard]] std::string value_of(const Policy& policy, std::string_view name);
+[[nodiscard]] std::string value_of(const Policy& policy, SettingId setting);
 /// Sets one setting from its text form. Names in any case, values exactly as documented; `ClockSkew` takes `36h`, `90m`, `30s` or
 /// `off`, a list `a, b` or `none`. An error names the setting and what it takes, and leaves the policy as it was.
 [[nodiscard]] Result<void> set(Policy& policy, std::string_view name, std::string_view value);
