@@ -23,13 +23,13 @@ std::string_view host_of(std::string_view spn) {
 /// Facts that no observer gathered: our own client asks before it sends.
 bool is_our_client(const Facts& facts) { return !facts.source_kind; }
 
-/// The name under which the program called the server; empty if nobody knows. An event of the authority has the service's name
-/// where others have the host's.
+/// The name under which the program called the server; empty if nobody knows. Our own client knows it, others see it in the SPN or
+/// not at all: the server's other names may be ones that the program never used.
 std::string_view name_used(const Facts& facts) {
   if (facts.ntlm.spn && !facts.ntlm.spn->empty()) return host_of(*facts.ntlm.spn);
-  if (facts.server.name && facts.source_kind != event::SourceKind::authority) return *facts.server.name;
-  if (facts.server.address && is_our_client(facts)) return *facts.server.address;
-  return {};
+  if (!is_our_client(facts)) return {};
+  if (facts.server.name) return *facts.server.name;
+  return facts.server.address ? std::string_view{*facts.server.address} : std::string_view{};
 }
 
 /// Whether a list of exceptions names the server: `allow`, `deny` or `depends`, with the reason.

@@ -96,6 +96,10 @@ Judged judge_domain(const Policy& policy, const Facts& facts, Point point) {
     if (server.empty()) return depends({"there are exceptions, and the server's NetBIOS name is unknown"});
     const NameList::Hit hit = policy.dc_allowed_servers.find(server, Wildcard::one_star);
     // MS-APDS 3.1.5 has no exceptions at the account's controller; the policy's page speaks of them for domain accounts as well.
+    // Our authority is server, server's controller and account's controller in one, and does what the page says.
+    if (hit.match == Match::yes && at_account && facts.source_kind == event::SourceKind::authority) {
+      return audit({"the exception {a} names {b}, and Postern lets exceptions hold where the account is", hit.entry, server});
+    }
     if (hit.match == Match::yes && at_account) {
       return depends(
           {"the exception {a} names {b}, and Windows' documents do not agree whether exceptions hold where the account is",
