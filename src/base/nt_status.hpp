@@ -33,8 +33,8 @@ enum class NtStatus : std::uint32_t {
   bad_bindings = 0xC000035B,
   authentication_firewall_failed = 0xC0000413,
   ntlm_blocked = 0xC0000418,
-  /// No NTSTATUS but an SSPI code (MS-ERREF 2.1): what MS-NLMP 3.1 and 3.2 answer where required session security is missing. Its
-  /// number is no other status'.
+  /// No NTSTATUS but an SSPI code (MS-ERREF 2.1): what MS-NLMP's client and server answer where 128-bit encryption was required and
+  /// is missing. Its number is no other status'.
   sec_unsupported_function = 0x80090302,
 };
 
