@@ -6,6 +6,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "account/password.hpp"
 #include "edge/config/section.hpp"
 #include "policy/policy.hpp"
 
@@ -19,6 +20,10 @@ using config::Section;
 
 constexpr std::int64_t kMaxSeconds = 10LL * 366 * 86'400;
 constexpr std::int64_t kMaxCount = 1'000'000;
+constexpr std::int64_t kMaxPasswordDays = 3'650;
+constexpr std::int64_t kDefaultMinAgeDays = 1;           // as in a domain
+constexpr std::int64_t kDefaultOldPasswordMinutes = 60;  // Lsa\\OldPasswordAllowedPeriod
+constexpr std::int64_t kMaxOldPasswordMinutes = 7 * 1'440;
 constexpr std::int64_t kMaxWorkers = 256;
 constexpr std::int64_t kMaxHandshakeSeconds = 60;  // R40
 
@@ -79,6 +84,21 @@ void read_lockout(Section section, account::LockoutPolicy& lockout) {
   std::int64_t duration = lockout.duration.count();
   section.number("duration_seconds", duration, 0, kMaxSeconds);
   lockout.duration = std::chrono::seconds{duration};
+  section.refuse_unknown_keys();
+}
+
+void read_password(Section section, authority::Config& config) {
+  std::int64_t max_age = 0;
+  section.number("max_age_days", max_age, 0, kMaxPasswordDays);
+  config.password_age.max_age = std::chrono::days{max_age};
+  std::int64_t min_age = kDefaultMinAgeDays;
+  section.number("min_age_days", min_age, 0, kMaxPasswordDays);
+  config.password_rules.min_age = std::chrono::days{min_age};
+  section.number("min_length", config.password_rules.min_chars, 0, account::kMaxPasswordChars);
+  section.number("history", config.password_rules.history, 0, account::kMaxPasswordHistory);
+  std::int64_t old_allowed = kDefaultOldPasswordMinutes;
+  section.number("old_password_allowed_minutes", old_allowed, 0, kMaxOldPasswordMinutes);
+  config.old_password.allowed = std::chrono::minutes{old_allowed};
   section.refuse_unknown_keys();
 }
 
@@ -151,11 +171,7 @@ void read_all(Section& root, DaemonConfig& config) {
   root.duration("handshake_seconds", config.authority.handshake_lifetime, kMaxHandshakeSeconds);
   read_names(root.table("names"), config);
   read_lockout(root.table("lockout"), config.authority.lockout);
-  Section password = root.table("password");
-  std::int64_t max_age = 0;
-  password.number("max_age_days", max_age, 0, 3650);
-  config.authority.password_age.max_age = std::chrono::days{max_age};
-  password.refuse_unknown_keys();
+  read_password(root.table("password"), config.authority);
 
   policy::Policy defaults;
   read_policy(root.table("policy"), defaults);

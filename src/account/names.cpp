@@ -91,6 +91,10 @@ Result<void> check_group_name(std::string_view name) {
   return {};
 }
 
+Result<void> check_workstation_name(std::string_view name) {
+  return check_characters(name, "account.workstations", kMaxDnsNameBytes, " \"/\\[]:;|=,+*?<>@");
+}
+
 std::string name_key(std::string_view name) { return upper_case_utf8(name); }
 
 }  // namespace postern::account

@@ -33,6 +33,10 @@ inline constexpr std::size_t kMaxGroupsPerAccount = 1024;
 /// characters.
 [[nodiscard]] Result<void> check_group_name(std::string_view name);
 
+/// What a client can claim to be: a NetBIOS or a DNS name, so 1 to 253 characters, none of `" / \ [ ] : ; | = , + * ? < > @`, no
+/// space and no control character.
+[[nodiscard]] Result<void> check_workstation_name(std::string_view name);
+
 /// Two names are the same when their keys are: upper-cased as Windows does (text.hpp). The name must be valid UTF-8.
 [[nodiscard]] std::string name_key(std::string_view name);
 

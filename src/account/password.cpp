@@ -74,6 +74,18 @@ Result<void> check_password(const SecretBytes& password) {
   return {};
 }
 
+Result<void> check_password_length(const SecretBytes& password, std::size_t min_chars) {
+  POSTERN_CHECK(check_password(password));
+  std::size_t chars = 0;
+  for (const std::uint8_t byte : password.reveal()) {
+    if ((byte & 0xC0) != 0x80) ++chars;  // the first byte of a character
+    if ((byte & 0xF8) == 0xF0) ++chars;  // of one that is two code units
+  }
+  if (chars >= min_chars) return {};
+  return fail(ErrorCode::invalid_input, kField, Error::kNoOffset,
+              "the password has fewer than " + std::to_string(min_chars) + " characters, which [password] min_length asks for");
+}
+
 std::string kerberos_salt(const Domain& domain, AccountKind kind, std::string_view account_name) {
   if (kind != AccountKind::machine) return domain.realm + std::string{account_name};
   std::string_view host = account_name;

@@ -19,6 +19,9 @@ inline constexpr std::uint32_t kAesStringToKeyIterations = 4096;
 /// Refuses an empty password (R8), more than kMaxPasswordChars, U+0000 and what is not UTF-8.
 [[nodiscard]] Result<void> check_password(const SecretBytes& password);
 
+/// Refuses what check_password refuses, and a password of fewer than `min_chars` UTF-16 code units.
+[[nodiscard]] Result<void> check_password_length(const SecretBytes& password, std::size_t min_chars);
+
 /// The default salt: REALM and the principal's components (RFC 4120 section 4); for a machine REALM, "host", its name in lower case
 /// without `$`, a dot and the DNS name of its domain in lower case (MS-KILE 3.1.1.2).
 [[nodiscard]] std::string kerberos_salt(const Domain& domain, AccountKind kind, std::string_view account_name);

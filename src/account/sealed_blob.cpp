@@ -1,5 +1,6 @@
 #include "account/sealed_blob.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -10,7 +11,12 @@
 namespace postern::account {
 namespace {
 
-constexpr std::uint8_t kSecretsFormat = 1;
+constexpr std::uint8_t kFirstFormat = 1;  // what the first schema's accounts have until their next password
+constexpr std::uint8_t kSecretsFormat = 2;
+constexpr std::uint8_t kHasAesKeys = 1;
+/// All of format 2 but the salt: format, flags, three keys, count and hashes of the history.
+constexpr std::size_t kFixedBytes =
+    2 + NtHash::kSize + Aes256Key::kSize + Aes128Key::kSize + 1 + kMaxPasswordHistory * NtHash::kSize;
 constexpr std::string_view kField = "account.secrets";
 
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
@@ -139,12 +145,17 @@ Result<StorageKey> make_storage_key() {
 
 SecretBytes encode_secrets(const AccountSecrets& secrets) {
   Wiped plain;
-  plain.bytes.reserve(1 + NtHash::kSize + Aes256Key::kSize + Aes128Key::kSize + secrets.salt.size());
+  plain.bytes.reserve(kFixedBytes + secrets.salt.size());
   const auto append = [&](ByteView bytes) { plain.bytes.insert(plain.bytes.end(), bytes.begin(), bytes.end()); };
+  const std::size_t remembered = std::min(secrets.history.size(), kMaxPasswordHistory);
   plain.bytes.push_back(kSecretsFormat);
+  plain.bytes.push_back(secrets.aes_keys == AesKeys::present ? kHasAesKeys : 0);
   append(secrets.nt_hash.reveal());
   append(secrets.aes256.reveal());
   append(secrets.aes128.reveal());
+  plain.bytes.push_back(static_cast<std::uint8_t>(remembered));
+  for (std::size_t i = 0; i < remembered; ++i) append(secrets.history[i].reveal());
+  plain.bytes.resize(kFixedBytes);  // as long with a history as without
   append(as_bytes(secrets.salt));
   return SecretBytes{ByteView{plain.bytes}};
 }
@@ -152,14 +163,30 @@ SecretBytes encode_secrets(const AccountSecrets& secrets) {
 Result<AccountSecrets> decode_secrets(ByteView plain) {
   Reader in{plain};
   POSTERN_TRY(format, in.u8(kField));
-  if (format != kSecretsFormat) return fail(ErrorCode::unsupported, kField, 0, "stored secrets of an unknown format");
+  if (format != kSecretsFormat && format != kFirstFormat) {
+    return fail(ErrorCode::unsupported, kField, 0, "stored secrets of an unknown format");
+  }
+  AccountSecrets secrets;
+  if (format == kSecretsFormat) {
+    POSTERN_TRY(flags, in.u8(kField));
+    if ((flags & ~kHasAesKeys) != 0) return fail(ErrorCode::unsupported, kField, 1, "stored secrets with an unknown flag");
+    secrets.aes_keys = flags == kHasAesKeys ? AesKeys::present : AesKeys::missing;
+  }
   POSTERN_TRY(nt_hash, in.take(NtHash::kSize, kField));
   POSTERN_TRY(aes256, in.take(Aes256Key::kSize, kField));
   POSTERN_TRY(aes128, in.take(Aes128Key::kSize, kField));
-  AccountSecrets secrets;
   secrets.nt_hash = NtHash{nt_hash.first<NtHash::kSize>()};
   secrets.aes256 = Aes256Key{aes256.first<Aes256Key::kSize>()};
   secrets.aes128 = Aes128Key{aes128.first<Aes128Key::kSize>()};
+  if (format == kSecretsFormat) {
+    POSTERN_TRY(remembered, in.u8(kField));
+    if (remembered > kMaxPasswordHistory) return fail(ErrorCode::malformed, kField, Error::kNoOffset, "too long a history");
+    POSTERN_TRY(history, in.take(kMaxPasswordHistory * NtHash::kSize, kField));
+    secrets.history.reserve(remembered);
+    for (std::size_t i = 0; i < remembered; ++i) {
+      secrets.history.emplace_back(history.subspan(i * NtHash::kSize).first<NtHash::kSize>());
+    }
+  }
   secrets.salt = std::string{as_text(in.rest())};
   return secrets;
 }

@@ -61,7 +61,9 @@ class KeyRing {
 /// A new random storage key, from OpenSSL's generator for private values.
 [[nodiscard]] Result<StorageKey> make_storage_key();
 
-/// The bytes inside a blob: u8 format 1, NT hash, AES-256 key, AES-128 key, salt in UTF-8 to the end.
+/// The bytes inside a blob: u8 format 2, u8 flags (1: there are AES keys), NT hash, AES-256 key, AES-128 key (zeros without), u8
+/// number of remembered passwords, their NT hashes newest first in a field of kMaxPasswordHistory, salt in UTF-8 to the end. All
+/// accounts' are of one length but for the salt. Format 1 is read as well: NT hash, AES keys, salt, and no history.
 [[nodiscard]] SecretBytes encode_secrets(const AccountSecrets& secrets);
 [[nodiscard]] Result<AccountSecrets> decode_secrets(ByteView plain);
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -38,6 +39,35 @@ struct NewAccount {
 
 enum class MustChange : bool { no, yes };
 enum class Enabled : bool { no, yes };
+/// Whether the password that was there is accepted for a while (OldPasswordPolicy).
+enum class OldPassword : bool { accepted_for_a_while, revoked };
+/// Whether a remembered password may be set again.
+enum class Reuse : bool { allowed, refused };
+
+/// How a password is set.
+struct PasswordTerms {
+  // NOLINTNEXTLINE(google-explicit-constructor): most callers say no more than this
+  PasswordTerms(MustChange change) : must_change{change} {}
+  MustChange must_change;
+  OldPassword old_password = OldPassword::accepted_for_a_while;
+  Reuse reuse = Reuse::allowed;
+  std::size_t history = kMaxPasswordHistory;  ///< earlier passwords to remember; kHarmlessOldPasswords at least are
+  std::chrono::seconds min_age{0};            ///< `conflict` if the password that is there is younger
+};
+
+/// What is to become of an account's restrictions; what is nothing stays as it is.
+struct AccountChange {
+  std::optional<LogonHours> logon_hours{};
+  std::optional<std::vector<std::string>> workstations{};  ///< empty: any; at most kMaxWorkstations
+  std::optional<std::vector<IpNetwork>> networks{};        ///< empty: any; at most kMaxNetworks
+  std::optional<bool> ntlm_allowed{};
+  std::optional<bool> canary{};
+  std::optional<bool> protected_user{};  ///< joins the group kProtectedUsers, or leaves each of that name
+  std::optional<std::optional<FileTime>> expires_at{};
+  std::optional<MustChange> must_change{};
+};
+inline constexpr std::size_t kMaxWorkstations = 64;
+inline constexpr std::size_t kMaxNetworks = 64;
 
 /// One LogonEvent as it is stored: the columns that filters use, and the whole JSON line.
 struct EventRecord {
@@ -128,9 +158,11 @@ class Store {
 
   [[nodiscard]] virtual Result<Domain> add_domain(const NewDomain& domain, FileTime now) = 0;
   [[nodiscard]] virtual Result<Account> add_account(const NewAccount& account, FileTime now) = 0;
-  /// Sets new keys, counts the key version up. A lock stays: unlock() is a command of its own.
-  [[nodiscard]] virtual Result<void> set_password(AccountId account, const SecretBytes& password, MustChange must_change,
+  /// Sets new keys, counts the key version up, and remembers the password that was there. A lock stays: unlock() is a command of
+  /// its own. `conflict` where the terms refuse the password.
+  [[nodiscard]] virtual Result<void> set_password(AccountId account, const SecretBytes& password, const PasswordTerms& terms,
                                                   FileTime now) = 0;
+  [[nodiscard]] virtual Result<void> change(AccountId account, const AccountChange& change) = 0;
   [[nodiscard]] virtual Result<void> set_enabled(AccountId account, Enabled enabled) = 0;
   [[nodiscard]] virtual Result<void> unlock(AccountId account) = 0;
   [[nodiscard]] virtual Result<void> remove_account(AccountId account) = 0;

@@ -4,16 +4,27 @@
 
 namespace postern::authority {
 
-Result<ntlm::ResponseVerified> AccountSlot::verify(const ntlm::VerificationRequest& request, ntlm::VersionSet allowed) {
+Result<SlotVerified> AccountSlot::verify(const ntlm::VerificationRequest& request, ntlm::VersionSet allowed) {
   const bool worth_keeping = request.version == wire::ResponseVersion::ntlm_v2 &&
                              request.user_utf16.size() + request.domain_utf16.size() <= kMaxPreparedNameBytes;
-  if (!worth_keeping) return ntlm::verify_response(request, nt_hash, allowed);
   const bool fits = prepared_ && prepared_->user_utf16 == request.user_utf16 && prepared_->domain_utf16 == request.domain_utf16;
-  if (!fits) {
-    prepared_.emplace(PreparedKey{request.user_utf16, request.domain_utf16,
-                                  ntlm::ResponseKeyNt{nt_hash, request.user_utf16, request.domain_utf16}});
+  if (worth_keeping && !fits) {
+    PreparedKeys prepared{request.user_utf16, request.domain_utf16, {}};
+    prepared.keys.reserve(hashes.size());
+    for (const NtHash& hash : hashes) prepared.keys.emplace_back(hash, request.user_utf16, request.domain_utf16);
+    prepared_.emplace(std::move(prepared));
   }
-  return ntlm::verify_response(request, nt_hash, allowed, prepared_->key);
+  Result<SlotVerified> outcome = fail(ErrorCode::internal, "nothing was compared");
+  for (std::size_t i = hashes.size(); i-- > 0;) {  // the newest last: its proof and its error are the ones that stay
+    auto verified = worth_keeping ? ntlm::verify_response(request, hashes[i], allowed, prepared_->keys[i])
+                                  : ntlm::verify_response(request, hashes[i], allowed);
+    if (verified) {
+      outcome = SlotVerified{std::move(*verified), static_cast<PasswordAge>(i)};
+    } else if (!outcome) {
+      outcome = std::unexpected{std::move(verified).error()};
+    }
+  }
+  return outcome;
 }
 
 std::shared_ptr<AccountSlot> AccountCache::slot_of(const AccountKey& key) {
@@ -42,14 +53,18 @@ Result<void> AccountCache::refresh(AccountSlot& slot, const AccountKey& key) {
   if (!found) {
     if (slot.account) slot.bad_passwords = {};
     slot.account.reset();
-    slot.nt_hash = decoy_.duplicate();
+    for (NtHash& hash : slot.hashes) hash = decoy_.duplicate();
     slot.stamp_ = stamp;
   } else {
     // The same counters version: nobody reset the counters, and ours may be ahead of what was committed.
     const bool ours_are_newer =
         slot.account && slot.account->id == found->account.id && slot.account->counters_version == found->account.counters_version;
     if (!ours_are_newer) slot.bad_passwords = found->account.bad_passwords;
-    slot.nt_hash = std::move(found->secrets.nt_hash);
+    std::vector<NtHash>& history = found->secrets.history;
+    slot.hashes[0] = std::move(found->secrets.nt_hash);
+    for (std::size_t i = 1; i < slot.hashes.size(); ++i) {
+      slot.hashes[i] = i <= history.size() ? std::move(history[i - 1]) : decoy_.duplicate();
+    }
     slot.stamp_ = found->change_stamp;
     slot.account.emplace(std::move(found->account));
   }

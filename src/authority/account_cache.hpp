@@ -5,6 +5,7 @@
 // same (R37).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "account/store.hpp"
 #include "base/bytes.hpp"
@@ -30,27 +32,40 @@ struct AccountKey {
   auto operator<=>(const AccountKey&) const = default;
 };
 
+/// Which of an account's passwords a response proved.
+enum class PasswordAge : std::uint8_t { current, previous, before_previous };
+
+/// What verified, and of which password it is the proof.
+struct SlotVerified {
+  ntlm::ResponseVerified response;
+  PasswordAge password = PasswordAge::current;
+};
+
 class AccountSlot {
  public:
+  /// Hashes that each response is compared with: the account's, and those that the N-2 rule asks for.
+  static constexpr std::size_t kCandidates = 1 + account::kHarmlessOldPasswords;
+
   /// Held while a logon of the account is judged. Everything below is guarded by it.
   std::mutex mutex{};
   std::optional<account::Account> account{};  ///< nothing: there is no such account
-  NtHash nt_hash{};                           ///< of the account, or of nobody
+  std::array<NtHash, kCandidates> hashes{};   ///< of the account, newest first; of nobody where it has none
   account::BadPasswordState bad_passwords{};  ///< newer than the store's while commits are on their way
 
-  /// ntlm::verify_response with the account's hash. What NTLMv2 makes of the hash and the names is kept from one logon to the next,
-  /// because a client writes its names the same each time; it goes with the hash (R44).
-  [[nodiscard]] Result<ntlm::ResponseVerified> verify(const ntlm::VerificationRequest& request, ntlm::VersionSet allowed);
+  /// ntlm::verify_response with each of `hashes`, whichever proves it, so that known accounts with and without a history and
+  /// unknown ones do the same work (R37). What NTLMv2 makes of the hashes and the names is kept from one logon to the next,
+  /// because a client writes its names the same each time; it goes with the hashes (R44).
+  [[nodiscard]] Result<SlotVerified> verify(const ntlm::VerificationRequest& request, ntlm::VersionSet allowed);
 
  private:
   friend class AccountCache;
-  struct PreparedKey {
+  struct PreparedKeys {
     Bytes user_utf16;
     Bytes domain_utf16;
-    ntlm::ResponseKeyNt key;
+    std::vector<ntlm::ResponseKeyNt> keys;  ///< one for each of `hashes`
   };
   static constexpr std::size_t kMaxPreparedNameBytes = 512;  ///< longer names are a stranger's, and not worth the memory
-  std::optional<PreparedKey> prepared_{};
+  std::optional<PreparedKeys> prepared_{};
   std::uint64_t stamp_ = 0;
   bool loaded_ = false;
   bool invalid_ = false;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "authority/account_facts.hpp"
 #include "authority/logon_record.hpp"
 #include "authority/observe.hpp"
 #include "policy/evaluate.hpp"
@@ -62,15 +63,6 @@ std::string host_name() {
 }
 
 ntlm::AccountKind kind_of(account::AccountKind kind) { return static_cast<ntlm::AccountKind>(kind); }
-
-event::AccountKind event_kind_of(account::AccountKind kind) {
-  switch (kind) {
-    case account::AccountKind::domain: return event::AccountKind::domain;
-    case account::AccountKind::local: return event::AccountKind::local;
-    case account::AccountKind::machine: return event::AccountKind::machine;
-  }
-  return event::AccountKind::unknown;
-}
 
 ntlm::VersionSet verifiable(const policy::Policy& policy) {
   ntlm::VersionSet allowed{};
@@ -198,7 +190,7 @@ Result<void> Authority::refresh_domains() {
 }
 
 Authority::Counters Authority::counters() const {
-  return {begun_.load(), allowed_.load(), denied_.load(), comparisons_.load(), backed_off_.load()};
+  return {begun_.load(), allowed_.load(), denied_.load(), comparisons_.load(), hashes_compared_.load(), backed_off_.load()};
 }
 
 const Service* Authority::allowed_service(const Snapshot& snapshot, const Peer& peer, std::string_view name) const {
@@ -392,15 +384,25 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   };
 
   comparisons_.fetch_add(1, std::memory_order_relaxed);
-  auto verified = slot.verify(pending.request(), verifiable(policy));
+  hashes_compared_.fetch_add(AccountSlot::kCandidates, std::memory_order_relaxed);
+  auto proof = slot.verify(pending.request(), verifiable(policy));
   // Nobody knows the decoy; should a response match it all the same, there is still no account (R37).
-  if (verified && !slot.account) verified = fail(ErrorCode::wrong_password, "no such account");
-  if (!verified) {
-    const bool wrong = verified.error().code == ErrorCode::wrong_password;
+  if (proof && !slot.account) proof = fail(ErrorCode::wrong_password, "no such account");
+  if (proof && proof->password != PasswordAge::current) {
+    facts.findings.push_back(old_password_finding(proof->password, *slot.account));
+    const bool accepted = proof->password == PasswordAge::previous &&
+                          account::old_password_is_accepted(*slot.account, judgement.now, config.old_password);
+    if (!accepted) {
+      take_back();  // the N-2 rule: whoever knows an old password guesses nothing, and locks nobody out
+      proof = fail(ErrorCode::wrong_password, "a password that the account had before; it is not counted");
+    }
+  }
+  if (!proof) {
+    const bool wrong = proof.error().code == ErrorCode::wrong_password;
     detect(judgement, pending, wrong ? Proof::wrong : Proof::not_compared, &slot);
     if (!wrong) {
       take_back();
-      return judgement.deny(verified.error());
+      return judgement.deny(proof.error());
     }
     write_counters({});
     backoff_.failed(judgement.who, environment_.monotonic_ticks());
@@ -408,14 +410,13 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
     if (account::is_locked(before, config.lockout, judgement.now)) {
       return judgement.deny(NtStatus::account_locked_out, "the account is locked, and the password is wrong");
     }
-    return judgement.deny(NtStatus::wrong_password, "wrong password");
+    return judgement.deny(NtStatus::wrong_password, proof.error().message);
   }
 
+  ntlm::ResponseVerified* const verified = &proof->response;
   const account::Account& account = *slot.account;
   facts.ntlm.version = event_version(verified->version());
-  facts.account.kind = event_kind_of(account.kind);
-  facts.account.sid = account.sid;
-  facts.account.name = account.name;
+  add_account_facts(facts, account, before, judgement.now, config);
   const auto domain = std::ranges::find(judgement.snapshot->domains.domains, account.domain, &account::Domain::id);
   if (domain != judgement.snapshot->domains.domains.end()) facts.account.domain = domain->netbios_name;
 
@@ -436,6 +437,7 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   judgement.policy = decisions.entries();
   if (!decisions.allowed()) {  // `depends` lets nobody in
     take_back();
+    write_counters({});  // unchanged: the same work as for a wrong password (R37)
     return judgement.block(decisions);
   }
   auto bindings =
@@ -458,7 +460,8 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
     take_back();
     return judgement.deny(last_token.error());
   }
-  if (const auto state = account::account_state(account, before, judgement.now, config.lockout, config.password_age)) {
+  if (const auto state = account::account_state(account, before, judgement.now, config.lockout, config.password_age,
+                                                pending.claims().workstation)) {
     take_back();
     write_counters({});  // unchanged: the same work as for a wrong password (R37)
     return judgement.deny(*state, "the password is right, and the account may not log on");

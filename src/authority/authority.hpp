@@ -46,11 +46,15 @@ class Authority {
   /// What locks an account, as configured now.
   [[nodiscard]] account::LockoutPolicy lockout() const { return snapshot()->config.lockout; }
 
+  /// What passwords must be, as configured now.
+  [[nodiscard]] account::PasswordRules password_rules() const { return snapshot()->config.password_rules; }
+
   struct Counters {
     std::uint64_t begun = 0;
     std::uint64_t allowed = 0;
     std::uint64_t denied = 0;
-    std::uint64_t comparisons = 0;  ///< responses recomputed; R37 is tested with it
+    std::uint64_t comparisons = 0;      ///< responses judged by their proof; R37 is tested with it
+    std::uint64_t hashes_compared = 0;  ///< AccountSlot::kCandidates for each
     std::uint64_t backed_off = 0;
   };
   [[nodiscard]] Counters counters() const;
@@ -95,7 +99,7 @@ class Authority {
   std::mutex publish_mutex_{};  ///< held from reading a snapshot to publishing the next, so that none undoes another
   mutable std::mutex snapshot_mutex_{};
   std::shared_ptr<const Snapshot> snapshot_{};
-  std::atomic<std::uint64_t> begun_{0}, allowed_{0}, denied_{0}, comparisons_{0}, backed_off_{0};
+  std::atomic<std::uint64_t> begun_{0}, allowed_{0}, denied_{0}, comparisons_{0}, hashes_compared_{0}, backed_off_{0};
   Committer committer_;  // last: its thread uses the rest until it ends
 };
 

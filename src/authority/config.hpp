@@ -46,6 +46,8 @@ struct Config {
   CodePage oem_code_page = CodePage::cp850;
   account::LockoutPolicy lockout{};
   account::PasswordAgePolicy password_age{};
+  account::OldPasswordPolicy old_password{};
+  account::PasswordRules password_rules{};
   std::chrono::seconds handshake_lifetime{60};  ///< R40
   std::size_t cached_accounts = 10'000;         ///< whose keys are kept in memory (R44)
   std::size_t max_queued_commits = 100'000;     ///< logons that wait to be recorded; more are denied (R33)

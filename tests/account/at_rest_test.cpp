@@ -77,7 +77,7 @@ TEST(SecretsEncoding, RoundTripsAndRefusesEveryTruncation) {
   EXPECT_EQ(decoded->salt, "salt");
   for (std::size_t size = 0; size < 65; ++size) EXPECT_FALSE(decode_secrets(plain.reveal().first(size))) << size;
   Bytes other_format = to_bytes(plain.reveal());
-  other_format[0] = 2;
+  other_format[0] = 3;
   EXPECT_EQ(decode_secrets(other_format).error().code, ErrorCode::unsupported);
 }
 

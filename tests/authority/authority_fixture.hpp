@@ -122,9 +122,12 @@ class FaultyStore final : public account::Store {
   Result<account::Account> add_account(const account::NewAccount& account, FileTime now) override {
     return inner_.add_account(account, now);
   }
-  Result<void> set_password(account::AccountId account, const SecretBytes& password, account::MustChange must_change,
+  Result<void> set_password(account::AccountId account, const SecretBytes& password, const account::PasswordTerms& terms,
                             FileTime now) override {
-    return inner_.set_password(account, password, must_change, now);
+    return inner_.set_password(account, password, terms, now);
+  }
+  Result<void> change(account::AccountId account, const account::AccountChange& change) override {
+    return inner_.change(account, change);
   }
   Result<void> set_enabled(account::AccountId account, account::Enabled enabled) override {
     return inner_.set_enabled(account, enabled);

@@ -11,36 +11,6 @@ namespace {
 
 constexpr std::int64_t kMaxRid = 0x3FFF'FFFF;  // 30 bits (MS-SAMR 3.1.1.9.2.1); the table CHECKs it
 
-std::int64_t number_of(AccountId id) { return static_cast<std::int64_t>(id); }
-std::int64_t number_of(DomainId id) { return static_cast<std::int64_t>(id); }
-
-Result<std::optional<AccountRow>> read_account_row(Connection& connection, AccountId id) {
-  Query query{connection, "SELECT id, domain_id, name, name_key, kind, key_version FROM account WHERE id = ?1"};
-  query.integer(number_of(id));
-  POSTERN_TRY(row, query.step());
-  if (!row) return std::nullopt;
-  return AccountRow{.id = AccountId{query.integer_at(0)},
-                    .domain = DomainId{query.integer_at(1)},
-                    .name = query.text_at(2),
-                    .name_key = query.text_at(3),
-                    .kind = static_cast<AccountKind>(query.integer_at(4)),
-                    .key_version = static_cast<std::uint32_t>(query.integer_at(5))};
-}
-
-Result<Domain> existing_domain(Connection& connection, DomainId id) {
-  POSTERN_TRY(domain, read_domain(connection, id));
-  if (!domain) return fail(ErrorCode::not_found, "account.domain", Error::kNoOffset, "there is no such domain");
-  return *domain;
-}
-
-Result<void> check_groups(std::span<const std::string> groups) {
-  if (groups.size() > kMaxGroupsPerAccount) {
-    return fail(ErrorCode::invalid_input, "account.groups", Error::kNoOffset, "more than 1024 groups");
-  }
-  for (const std::string& group : groups) POSTERN_CHECK(check_group_name(group));
-  return {};
-}
-
 Result<std::uint32_t> take_rid(Connection& connection, DomainId domain) {
   Query query{connection, "UPDATE domain SET next_rid = next_rid + 1 WHERE id = ?1 AND next_rid < ?2 RETURNING next_rid - 1"};
   query.integer(number_of(domain)).integer(kMaxRid);
@@ -65,6 +35,34 @@ std::vector<std::string> normalised(std::span<const std::string> groups) {
 
 }  // namespace
 
+Result<std::optional<AccountRow>> read_account_row(Connection& connection, AccountId id) {
+  Query query{connection, "SELECT id, domain_id, name, name_key, kind, key_version, password_set_at FROM account WHERE id = ?1"};
+  query.integer(number_of(id));
+  POSTERN_TRY(row, query.step());
+  if (!row) return std::nullopt;
+  return AccountRow{.id = AccountId{query.integer_at(0)},
+                    .domain = DomainId{query.integer_at(1)},
+                    .name = query.text_at(2),
+                    .name_key = query.text_at(3),
+                    .kind = static_cast<AccountKind>(query.integer_at(4)),
+                    .key_version = static_cast<std::uint32_t>(query.integer_at(5)),
+                    .password_set_at = query.time_at(6)};
+}
+
+Result<Domain> existing_domain(Connection& connection, DomainId id) {
+  POSTERN_TRY(domain, read_domain(connection, id));
+  if (!domain) return fail(ErrorCode::not_found, "account.domain", Error::kNoOffset, "there is no such domain");
+  return *domain;
+}
+
+Result<void> check_groups(std::span<const std::string> groups) {
+  if (groups.size() > kMaxGroupsPerAccount) {
+    return fail(ErrorCode::invalid_input, "account.groups", Error::kNoOffset, "more than 1024 groups");
+  }
+  for (const std::string& group : groups) POSTERN_CHECK(check_group_name(group));
+  return {};
+}
+
 Result<void> store_groups(Connection& connection, AccountId account, std::span<const std::string> groups) {
   {
     Query query{connection, "DELETE FROM account_group WHERE account_id = ?1"};
@@ -83,21 +81,6 @@ Result<void> store_secret(Connection& connection, AccountId account, const Seale
               "INSERT INTO account_secret (account_id, key_id, nonce, sealed) VALUES (?1, ?2, ?3, ?4) "
               "ON CONFLICT (account_id) DO UPDATE SET key_id = excluded.key_id, nonce = excluded.nonce, sealed = excluded.sealed"};
   return query.integer(number_of(account)).integer(blob.key_id).blob(blob.nonce).blob(blob.sealed).run();
-}
-
-template <typename Body>
-Result<void> SqliteStore::change_account(AccountId account, Body&& body) {
-  POSTERN_TRY(lock, lock_writer());
-  AccountRow changed;
-  auto done = in_transaction(*writer_, [&](Connection& connection) -> Result<void> {
-    POSTERN_TRY(row, read_account_row(connection, account));
-    if (!row) return fail(ErrorCode::not_found, "account.id", Error::kNoOffset, "there is no such account");
-    changed = std::move(*row);
-    return body(connection, changed);
-  });
-  // Also after an error: a failed COMMIT may have reached the disk, and a stamp too many costs one read.
-  stamps_.bump(changed.domain, changed.name_key);
-  return done;
 }
 
 Result<Domain> SqliteStore::add_domain(const NewDomain& domain, FileTime now) {
@@ -186,36 +169,6 @@ Result<Account> SqliteStore::add_account(const NewAccount& account, FileTime now
   });
   stamps_.bump(account.domain, key);
   return done;
-}
-
-Result<void> SqliteStore::set_password(AccountId account, const SecretBytes& password, MustChange must_change, FileTime now) {
-  POSTERN_CHECK(check_password(password));
-  std::string salt;
-  {
-    POSTERN_TRY(lease, readers_.borrow(timeout_));
-    POSTERN_TRY(row, read_account_row(lease.connection(), account));
-    if (!row) return fail(ErrorCode::not_found, "account.id", Error::kNoOffset, "there is no such account");
-    POSTERN_TRY(domain, existing_domain(lease.connection(), row->domain));
-    salt = kerberos_salt(domain, row->kind, row->name);
-  }
-  POSTERN_TRY(secrets, derive_secrets(password, std::move(salt)));
-  const SecretBytes plain = encode_secrets(secrets);
-  return change_account(account, [&](Connection& connection, const AccountRow& row) -> Result<void> {
-    const std::uint32_t key_version = row.key_version + 1;
-    if (key_version == 0) return fail(ErrorCode::conflict, "account.key_version", Error::kNoOffset, "the key version is used up");
-    {
-      Query query{connection, "UPDATE account SET key_version = ?2, must_change = ?3, password_set_at = ?4 WHERE id = ?1"};
-      query.integer(number_of(account)).integer(key_version).integer(must_change == MustChange::yes ? 1 : 0);
-      POSTERN_CHECK(query.time(now).run());
-    }
-    {
-      // Logons that were judged by the old password no longer count.
-      Query query{connection, "UPDATE logon_state SET counters_version = counters_version + 1 WHERE account_id = ?1"};
-      POSTERN_CHECK(query.integer(number_of(account)).run());
-    }
-    POSTERN_TRY(blob, keys()->seal({account, row.kind, key_version}, plain.reveal()));
-    return store_secret(connection, account, blob);
-  });
 }
 
 Result<void> SqliteStore::set_enabled(AccountId account, Enabled enabled) {

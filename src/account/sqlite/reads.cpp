@@ -12,7 +12,8 @@ namespace {
 #define POSTERN_ACCOUNT_COLUMNS                                                                                                 \
   "a.id, a.domain_id, a.name, a.rid, a.kind, a.enabled, a.must_change, a.expires_at, a.password_set_at, a.created, "            \
   "a.key_version, l.counters_version, l.bad_password_count, l.last_bad_password, l.locked_at, l.last_logon, d.sid_a, d.sid_b, " \
-  "d.sid_c, (SELECT group_concat(name, char(31)) FROM (SELECT name FROM account_group WHERE account_id = a.id ORDER BY name_key))"
+  "d.sid_c, (SELECT group_concat(name, char(31)) FROM (SELECT name FROM account_group WHERE account_id = a.id ORDER BY "        \
+  "name_key)), a.logon_hours, a.workstations, a.networks, a.ntlm_allowed, a.canary, a.aes_keys, a.old_password_revoked"
 #define POSTERN_ACCOUNT_TABLES "account a JOIN domain d ON d.id = a.domain_id JOIN logon_state l ON l.account_id = a.id"
 
 constexpr std::string_view kFindAccount =
@@ -22,7 +23,7 @@ constexpr std::string_view kShowAccount =
     "SELECT " POSTERN_ACCOUNT_COLUMNS " FROM " POSTERN_ACCOUNT_TABLES " WHERE a.domain_id = ?1 AND a.name_key = ?2";
 constexpr std::string_view kListAccounts = "SELECT " POSTERN_ACCOUNT_COLUMNS " FROM " POSTERN_ACCOUNT_TABLES
                                            " WHERE a.domain_id = ?1 AND a.name_key > ?2 ORDER BY a.name_key LIMIT ?3";
-constexpr int kSecretColumn = 20;
+constexpr int kSecretColumn = 27;
 
 #undef POSTERN_ACCOUNT_COLUMNS
 #undef POSTERN_ACCOUNT_TABLES
@@ -51,15 +52,7 @@ Domain domain_at(const Query& query) {
           .created = query.time_at(7)};
 }
 
-std::vector<std::string> split_groups(std::string_view joined) {
-  std::vector<std::string> groups;
-  while (!joined.empty()) {
-    const std::size_t end = std::min(joined.find('\x1F'), joined.size());
-    groups.emplace_back(joined.substr(0, end));
-    joined.remove_prefix(std::min(end + 1, joined.size()));
-  }
-  return groups;
-}
+constexpr char kGroupSeparator = '\x1F';
 
 Account account_at(const Query& query) {
   Account account;
@@ -80,7 +73,19 @@ Account account_at(const Query& query) {
   account.bad_passwords.locked_at = query.optional_time_at(14);
   account.last_logon = query.optional_time_at(15);
   account.sid = sid_at(query, 16).to_text(account.rid);
-  account.groups = split_groups(query.text_at(19));
+  account.groups = split_list(query.text_at(19), kGroupSeparator);
+  if (const ByteView hours = query.blob_at(20); hours.size() == LogonHours::kBytes) {
+    account.logon_hours = LogonHours{hours.first<LogonHours::kBytes>()};
+  }
+  account.workstations = split_list(query.text_at(21), ',');
+  for (const std::string& text : split_list(query.text_at(22), ',')) {
+    // What cannot be read binds to a network that no client is of: the account gets no freer by it.
+    account.networks.push_back(IpNetwork::parse(text).value_or(IpNetwork{}));
+  }
+  account.ntlm_allowed = query.integer_at(23) != 0;
+  account.canary = query.integer_at(24) != 0;
+  account.aes_keys = query.integer_at(25) != 0;
+  account.old_password_revoked = query.integer_at(26) != 0;
   return account;
 }
 

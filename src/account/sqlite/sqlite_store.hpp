@@ -1,4 +1,5 @@
-// SqliteStore: account::Store on one SQLite database. Its functions are spread over reads.cpp, admin.cpp, logons.cpp and keys.cpp.
+// SqliteStore: account::Store on one SQLite database. Its functions are spread over reads.cpp, admin.cpp, passwords.cpp,
+// restrictions.cpp, logons.cpp and keys.cpp.
 #pragma once
 
 #include <array>
@@ -70,6 +71,7 @@ struct AccountRow {
   std::string name_key{};
   AccountKind kind = AccountKind::domain;
   std::uint32_t key_version = 0;
+  FileTime password_set_at{};
 };
 
 class SqliteStore final : public Store {
@@ -96,7 +98,8 @@ class SqliteStore final : public Store {
 
   Result<Domain> add_domain(const NewDomain& domain, FileTime now) override;
   Result<Account> add_account(const NewAccount& account, FileTime now) override;
-  Result<void> set_password(AccountId account, const SecretBytes& password, MustChange must_change, FileTime now) override;
+  Result<void> set_password(AccountId account, const SecretBytes& password, const PasswordTerms& terms, FileTime now) override;
+  Result<void> change(AccountId account, const AccountChange& change) override;
   Result<void> set_enabled(AccountId account, Enabled enabled) override;
   Result<void> unlock(AccountId account) override;
   Result<void> remove_account(AccountId account) override;
@@ -121,6 +124,7 @@ class SqliteStore final : public Store {
   /// A write on one existing account: `body(connection, row)` in a transaction; afterwards caches of the account are stale.
   template <typename Body>
   Result<void> change_account(AccountId account, Body&& body);
+  [[nodiscard]] Result<AccountSecrets> read_secrets(Connection& connection, const AccountRow& row);
   [[nodiscard]] Result<SecretBytes> open_blob(const BlobPlace& place, const SealedBlob& blob);
   [[nodiscard]] Result<std::vector<StoredEvent>> read_events(std::string_view sql, const EventFilter& filter,
                                                              std::uint64_t after_sequence, std::size_t limit);
@@ -138,9 +142,35 @@ class SqliteStore final : public Store {
   ReaderPool readers_{};
 };
 
+[[nodiscard]] inline std::int64_t number_of(AccountId id) { return static_cast<std::int64_t>(id); }
+[[nodiscard]] inline std::int64_t number_of(DomainId id) { return static_cast<std::int64_t>(id); }
+/// `not_found` without it.
+[[nodiscard]] Result<Domain> existing_domain(Connection& connection, DomainId id);
+[[nodiscard]] Result<std::optional<AccountRow>> read_account_row(Connection& connection, AccountId id);
+
+template <typename Body>
+Result<void> SqliteStore::change_account(AccountId account, Body&& body) {
+  POSTERN_TRY(lock, lock_writer());
+  AccountRow changed;
+  auto done = in_transaction(*writer_, [&](Connection& connection) -> Result<void> {
+    POSTERN_TRY(row, read_account_row(connection, account));
+    if (!row) return fail(ErrorCode::not_found, "account.id", Error::kNoOffset, "there is no such account");
+    changed = std::move(*row);
+    return body(connection, changed);
+  });
+  // Also after an error: a failed COMMIT may have reached the disk, and a stamp too many costs one read.
+  stamps_.bump(changed.domain, changed.name_key);
+  return done;
+}
+
 /// The only row of key_check belongs to no account.
 inline constexpr BlobPlace kKeyCheckPlace{};
 
+/// The parts of a list as the table holds them, and back.
+[[nodiscard]] std::string joined_list(std::span<const std::string> parts);
+[[nodiscard]] std::vector<std::string> split_list(std::string_view joined, char separator);
+
+[[nodiscard]] Result<void> check_groups(std::span<const std::string> groups);
 Result<void> store_groups(Connection& connection, AccountId account, std::span<const std::string> groups);
 Result<void> store_secret(Connection& connection, AccountId account, const SealedBlob& blob);
 Result<void> write_key_check(Connection& connection, const KeyRing& keys);

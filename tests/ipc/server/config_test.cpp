@@ -56,6 +56,20 @@ TEST(DaemonConfigFile, SaysWhatItSays) {
   EXPECT_EQ(peer.max_outstanding, 5U);
 }
 
+TEST(DaemonConfigFile, PasswordRulesAreAGoodDomainsUnlessTheFileSaysOtherwise) {
+  const auto by_default = parse_config(kPaths, "x.toml");
+  ASSERT_TRUE(by_default) << by_default.error().message;
+  EXPECT_EQ(by_default->authority.old_password.allowed, std::chrono::minutes{60});
+  EXPECT_EQ(by_default->authority.password_rules, (account::PasswordRules{0, 24, std::chrono::days{1}}));
+  const auto config = parse_config(
+      kPaths + "[password]\nmin_length = 14\nhistory = 5\nmin_age_days = 0\nold_password_allowed_minutes = 0\n", "x.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->authority.old_password.allowed.count(), 0);
+  EXPECT_EQ(config->authority.password_rules, (account::PasswordRules{14, 5, std::chrono::days{0}}));
+  EXPECT_FALSE(parse_config(kPaths + "[password]\nhistory = 25\n", "x.toml"));
+  EXPECT_FALSE(parse_config(kPaths + "[password]\nmin_length = 257\n", "x.toml"));
+}
+
 TEST(DaemonConfigFile, TheDefaultsAreTheStrictOnes) {
   const auto config =
       parse_config(kPaths + "[[service]]\nname = \"web\"\n[[peer]]\nname = \"g\"\nservices = [\"web\"]\n", "x.toml");
