@@ -28,11 +28,9 @@ void add_account_facts(event::Facts& facts, const account::Account& account, con
 }
 
 event::Finding old_password_finding(PasswordAge age, const account::Account& account) {
-  const std::string set = "the password was set at " + account.password_set_at.to_rfc3339();
-  return {"old-password", event::Severity::info,
-          age == PasswordAge::previous ? "the client has the password that the account had before"
-                                       : "the client has the password before the last one that the account had",
-          set};
+  const std::string which = age == PasswordAge::previous ? "the last one before" : "the one before the last";
+  return detection::finding(detection::Id::old_password,
+                            which + "; the password was set at " + account.password_set_at.to_rfc3339());
 }
 
 }  // namespace postern::authority

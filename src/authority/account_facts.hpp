@@ -5,6 +5,7 @@
 #include "account/model.hpp"
 #include "authority/account_cache.hpp"
 #include "authority/config.hpp"
+#include "authority/detection/findings.hpp"
 #include "event/facts.hpp"
 
 namespace postern::authority {

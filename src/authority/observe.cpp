@@ -124,7 +124,8 @@ detection::Observation observation_of(const event::Facts& facts, const ntlm::Pen
   seen.domain = view(facts.account.domain);
   seen.account = view(facts.account.name);
   seen.machine_account = account != nullptr ? account->kind == account::AccountKind::machine : seen.account.ends_with('$');
-  seen.protected_user = facts.account.protected_user.value_or(false);
+  seen.protected_user = account != nullptr && account::is_protected_user(*account);
+  seen.canary = account != nullptr && account->canary;
   seen.address = view(facts.client.address);
   seen.workstation = view(facts.client.workstation);
   seen.service = view(facts.server.name);

@@ -1,4 +1,5 @@
 // What an account's state and its old passwords do to a logon, and what of it shows to whom.
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -28,6 +29,11 @@ class AccountStateTest : public AuthorityTest {
   /// From a workstation that was never seen: the back-off holds nobody up.
   NtStatus with(std::string_view password) {
     return status_of_logon({.password = std::string{password}, .workstation = "N" + std::to_string(++last_)});
+  }
+
+  bool last_has_finding(std::string_view id) {
+    const auto findings = last_event().findings;
+    return std::ranges::any_of(findings, [&](const event::Finding& finding) { return finding.id == id; });
   }
 
  private:
@@ -60,10 +66,9 @@ TEST_F(AccountStateTest, AnOldPasswordThreeBackIsAGuess) {
 TEST_F(AccountStateTest, AnOldPasswordIsAFindingOfItsEvent) {
   set_password(kNewest);
   EXPECT_EQ(with(kPassword), NtStatus::wrong_password);
-  ASSERT_EQ(last_event().findings.size(), 1U);
-  EXPECT_EQ(last_event().findings[0].id, "old-password");
+  EXPECT_TRUE(last_has_finding("old-password"));
   EXPECT_EQ(with(kWrongPassword), NtStatus::wrong_password);
-  EXPECT_TRUE(last_event().findings.empty());
+  EXPECT_FALSE(last_has_finding("old-password"));
 }
 
 TEST_F(AccountStateTest, ThePreviousPasswordLogsOnUntilTheGraceEnds) {
@@ -71,8 +76,7 @@ TEST_F(AccountStateTest, ThePreviousPasswordLogsOnUntilTheGraceEnds) {
   set_password(kNewer);
   set_password(kNewest);
   EXPECT_EQ(with(kNewer), NtStatus::success);
-  ASSERT_EQ(last_event().findings.size(), 1U);
-  EXPECT_EQ(last_event().findings[0].id, "old-password");
+  EXPECT_TRUE(last_has_finding("old-password"));
   EXPECT_EQ(with(kPassword), NtStatus::wrong_password) << "two back: no grace";
   EXPECT_EQ(with(kNewest), NtStatus::success);
   environment_.pass(3'599);

@@ -18,6 +18,7 @@ constexpr std::array kKnown{
           "refused without a comparison: this client has just sent wrong passwords and has not paused"},
     Known{Id::account_changed, "account-changed", info,
           "the account was changed during this logon, so the success recorded before let nobody in"},
+    Known{Id::old_password, "old-password", info, "the client has a password that the account had before"},
 
     Known{Id::relay_server_names, "relay-server-names", alarm,
           "the response was made for another server's names than those of our challenge"},

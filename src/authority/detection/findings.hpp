@@ -19,6 +19,7 @@ enum class Id : std::uint8_t {
   unknown_challenge,
   backed_off,
   account_changed,
+  old_password,
   // Relay.
   relay_server_names,
   relay_other_challenge,
