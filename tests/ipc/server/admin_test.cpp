@@ -52,7 +52,7 @@ TEST_F(AdminTest, R44_EachChangeTakesEffectOnTheNextLogon) {
   EXPECT_EQ(done({{"op", "account.disable"}})["account"]["enabled"], false);
   EXPECT_EQ(status_of_logon(), NtStatus::account_disabled);
   done({{"op", "account.enable"}});
-  done({{"op", "account.passwd"}, {"password", kWrongPassword}});
+  done({{"op", "account.passwd"}, {"password", "Correct.Horse.3"}});
   EXPECT_EQ(status_of_logon(), NtStatus::wrong_password);
   done({{"op", "account.passwd"}, {"password", kPassword}, {"must_change", true}});
   EXPECT_EQ(status_of_logon(), NtStatus::password_must_change);
