@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,7 +43,9 @@ class SmbSessions {
   /// For an answer: the session that waits for it; where the request was not seen, as for a request.
   SmbSession& of_answer(std::uint64_t id, std::uint64_t request) {
     const auto waits = [&](const SmbSession& s) { return s.request == request && (s.id == id || s.id == 0); };
-    auto at = std::ranges::find_if(sessions_, waits);
+    // The latest of several: an earlier one's answer was lost.
+    const auto latest = std::find_if(sessions_.rbegin(), sessions_.rend(), waits);
+    auto at = latest == sessions_.rend() ? sessions_.end() : std::prev(latest.base());
     if (at == sessions_.end() && id != 0) at = std::ranges::find(sessions_, id, &SmbSession::id);
     SmbSession& session = at == sessions_.end() ? add() : touch(at);
     if (id != 0) session.id = id;

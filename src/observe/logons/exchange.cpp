@@ -155,7 +155,7 @@ bool is_address_literal(std::string_view host) {
 
 SpnParts parts_of_spn(std::string_view spn) {
   const std::size_t slash = spn.find('/');
-  if (slash == std::string_view::npos) return {{}, spn};
+  if (slash == std::string_view::npos) return {{}, spn.find_first_of("\\@ ") == std::string_view::npos ? spn : std::string_view{}};
   const std::string_view rest = spn.substr(slash + 1);
   return {spn.substr(0, slash), host_of(rest.substr(0, rest.find('/')))};
 }

@@ -49,7 +49,8 @@ struct Exchange {
 
 /// True for text that is an IPv4 or IPv6 address, with or without brackets or port.
 [[nodiscard]] bool is_address_literal(std::string_view host);
-/// `class/host:port/realm` in parts; text without a slash is a host without a class.
+/// `class/host:port/realm` in parts; text without a slash is a host without a class, or
+/// nothing where it is an account's name.
 struct SpnParts {
   std::string_view service{};
   std::string_view host{};

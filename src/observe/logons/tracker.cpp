@@ -9,6 +9,10 @@
 #include "event/event_id.hpp"
 #include "observe/logons/decode.hpp"
 #include "observe/logons/exchange.hpp"
+#include "observe/logons/history.hpp"
+#include "observe/logons/posture.hpp"
+#include "observe/logons/reasons.hpp"
+#include "observe/logons/relay.hpp"
 
 namespace postern::observe {
 namespace {
@@ -50,7 +54,8 @@ using ExchangeId = std::pair<std::uint64_t, ExchangeKey>;
 
 class LogonTracker::State {
  public:
-  State(LogonTrackerConfig config, LogonOutput& output) : config_{std::move(config)}, output_{output} {}
+  State(LogonTrackerConfig config, LogonOutput& output)
+      : config_{std::move(config)}, output_{output}, relays_{config_.proxies, config_.learn_proxies} {}
 
   void on_message(const Connection& connection, const MessageSeen& seen) {
     advance(seen.moment.time);
@@ -74,10 +79,13 @@ class LogonTracker::State {
       case wire::MessageType::challenge:
         exchange.client_side = seen.from == Side::client ? Side::server : Side::client;
         exchange.challenge = shortened(std::move(decoded));
+        relays_.on_challenge(exchange);
+        history_.on_challenge(exchange);
         break;
       case wire::MessageType::authenticate:
         exchange.client_side = seen.from;
         exchange.authenticate = shortened(std::move(decoded));
+        relays_.on_authenticate(exchange);
         break;
     }
   }
@@ -99,7 +107,9 @@ class LogonTracker::State {
       challenge.challenge_digest = keyed_digest(config_.digest_key, seen.challenge);
       challenge.challenge_is_pattern = is_pattern_challenge(seen.challenge);
       exchange.challenge = std::move(challenge);
+      relays_.on_challenge(exchange);
     }
+    relays_.on_authenticate(exchange);
   }
 
   void on_outcome(const Connection& connection, const OutcomeSeen& seen) {
@@ -136,7 +146,12 @@ class LogonTracker::State {
         if (seen.exchange == 0 || seen.from != Side::client) facts(connection).server_mechs = seen.detail;
         return;
       case NoteSeen::Kind::kerberos_token: facts(connection).kerberos_tried = true; return;
-      default: return;
+      case NoteSeen::Kind::rpc_call: return history_.on_rpc_call(connection, seen);
+      case NoteSeen::Kind::as_request:
+      case NoteSeen::Kind::tgs_request:
+      case NoteSeen::Kind::kdc_error:
+      case NoteSeen::Kind::kdc_reply:
+      case NoteSeen::Kind::kdc_unreachable: return reasons_.on_note(connection, seen);
     }
   }
 
@@ -171,7 +186,8 @@ class LogonTracker::State {
   [[nodiscard]] std::size_t held_bytes() const {
     constexpr std::size_t kUsualExchange = 3 * 1024;
     constexpr std::size_t kUsualConnection = 160;
-    return exchanges_.size() * kUsualExchange + connections_.size() * kUsualConnection;
+    return exchanges_.size() * kUsualExchange + connections_.size() * kUsualConnection + relays_.held_bytes() +
+           history_.held_bytes() + reasons_.held_bytes();
   }
 
  private:
@@ -245,6 +261,11 @@ class LogonTracker::State {
       exchange.encrypted = exchange.encrypted || known->second.encrypted;
     }
     event::LogonEvent event = event_of(exchange);
+    event.findings = std::move(exchange.findings);
+    relays_.judge(exchange, event.findings);
+    history_.judge(exchange, event, event.findings);
+    judge_posture(exchange, event, event.findings);
+    event.reason = reasons_.reason_of(exchange, event);
     if (!config_.host.empty()) event.source.host = config_.host;
     if (config_.random) {
       std::array<std::uint8_t, event::EventId::kRandomBytes> random{};
@@ -262,6 +283,9 @@ class LogonTracker::State {
   Entries exchanges_;
   std::list<ExchangeId> order_;  ///< the one that was touched longest ago first
   std::map<std::uint64_t, ConnectionFacts> connections_;
+  RelayDetector relays_;
+  History history_;
+  Reasons reasons_;
 };
 
 LogonTracker::LogonTracker(LogonTrackerConfig config, LogonOutput& output)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "event/json.hpp"
 #include "observe/capture/input.hpp"
 #include "observe/capture/observer.hpp"
 #include "observe/capture/reader.hpp"

@@ -1,0 +1,16 @@
+# Each carrier by itself with the tracker behind it, and the choice among them (observe_carrier.hpp).
+postern_fuzz(observe_http LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_smb LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_rpc LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_ldap LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_tds LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_text LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_telnet LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_rdp LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_kerberos LINKS postern_observe_carriers postern_observe_logons)
+postern_fuzz(observe_recognise LINKS postern_observe_carriers postern_observe_logons)
+
+# Writes the kept corpora anew: make_observe_corpus fuzz/corpus
+add_executable(make_observe_corpus EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/fuzz/make_observe_corpus.cpp)
+target_include_directories(make_observe_corpus PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(make_observe_corpus PRIVATE postern_options postern_wire postern_spnego)

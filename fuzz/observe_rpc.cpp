@@ -1,0 +1,3 @@
+// Any conversation through the analyzer of this name, or any first bytes through `recognise`.
+#define POSTERN_FUZZ_CARRIER "rpc"
+#include "observe_carrier.hpp"

@@ -1,0 +1,143 @@
+#include "observe/logons/posture.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/text.hpp"
+#include "wire/flags.hpp"
+
+namespace postern::observe {
+namespace {
+
+using event::Finding;
+using event::Severity;
+using wire::NegotiateFlag;
+
+/// Clients of the web, of mail and of databases have stacks of their own; those of SMB, LDAP and RPC follow Windows.
+bool follows_windows(Carrier carrier) {
+  return carrier == Carrier::smb1 || carrier == Carrier::smb2 || carrier == Carrier::ldap || carrier == Carrier::dcerpc ||
+         carrier == Carrier::rdp;
+}
+
+void judge_mic(const Exchange& exchange, std::vector<Finding>& findings) {
+  const DecodedMessage& authenticate = *exchange.authenticate;
+  if (authenticate.mic == event::Mic::announced_missing) {
+    findings.push_back({"mic-missing", Severity::alarm,
+                        "the client announced a MIC and none came: it was cut out on the way (CVE-2019-1040)", exchange.frames()});
+    return;
+  }
+  const bool none = authenticate.mic == event::Mic::absent || authenticate.mic == event::Mic::zero;
+  if (none && exchange.challenge && exchange.challenge->server_time) {
+    findings.push_back({"mic-left-out", follows_windows(exchange.carrier) ? Severity::warning : Severity::info,
+                        "the server sent its time, and the client no MIC: Windows sends one then, many other clients do not",
+                        exchange.frames()});
+  }
+}
+
+void judge_signing(const Exchange& exchange, std::vector<Finding>& findings) {
+  if (!exchange.negotiate || !exchange.negotiate->flags || !exchange.challenge || !exchange.challenge->flags) return;
+  const bool wanted = exchange.negotiate->flags->has(NegotiateFlag::sign);
+  const bool kept = exchange.challenge->flags->has(NegotiateFlag::sign) ||
+                    (exchange.authenticate->flags && exchange.authenticate->flags->has(NegotiateFlag::sign));
+  if (wanted && !kept) {
+    findings.push_back({"signing-lost", follows_windows(exchange.carrier) ? Severity::warning : Severity::info,
+                        "the client offered to sign, and the exchange ends without: relays take that away", exchange.frames()});
+  }
+}
+
+void judge_version(const Exchange& exchange, std::vector<Finding>& findings) {
+  const DecodedMessage& authenticate = *exchange.authenticate;
+  const auto version = authenticate.version;
+  if (version == event::NtlmVersion::lm || authenticate.lm_response_beside) {
+    findings.push_back(
+        {"lm", Severity::warning, "an LM response: the password can be had from it within minutes", exchange.frames()});
+  }
+  if (version == event::NtlmVersion::ntlm_v1 || version == event::NtlmVersion::ntlm_v1_ess) {
+    findings.push_back(
+        {"ntlmv1", Severity::warning, "an NTLMv1 response: the password's hash can be had from it", exchange.frames()});
+  }
+  if (version == event::NtlmVersion::ntlm_v1) {
+    findings.push_back({"no-ess", Severity::warning,
+                        "NTLMv1 without the client's challenge: answers to a chosen challenge can be looked up",
+                        exchange.frames()});
+  }
+  const auto flags = exchange.challenge ? exchange.challenge->flags : std::nullopt;
+  const bool sealed = flags && (flags->has(NegotiateFlag::sign) || flags->has(NegotiateFlag::seal));
+  if (sealed && !flags->has(NegotiateFlag::key_128)) {
+    findings.push_back({"no-128", Severity::info, "the session's key has less than 128 bits", exchange.frames()});
+  }
+}
+
+void judge_standing(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
+  if (event.account.kind == event::AccountKind::guest) {
+    findings.push_back(
+        {"guest", Severity::info, "the server let the client in as guest, whatever its password was", exchange.frames()});
+  }
+  if (exchange.authenticate->version == event::NtlmVersion::anonymous) {
+    findings.push_back({"anonymous", Severity::info, "a null session: no user and no password", exchange.frames()});
+  }
+  const bool smb = exchange.carrier == Carrier::smb1 || exchange.carrier == Carrier::smb2;
+  if (smb && exchange.signing_required == false) {
+    findings.push_back({"signing-not-required", Severity::info,
+                        "the server does not require signing, so that a relayed session can be used", exchange.frames()});
+  }
+}
+
+/// Classes that a client may name on a carrier (windows.md 4.3, signal 4). `host` stands for most of a machine's own.
+bool fits(std::string_view service, const Exchange& exchange) {
+  const auto any_of = [&](std::initializer_list<std::string_view> allowed) {
+    return std::ranges::any_of(allowed, [&](std::string_view name) { return upper_case_utf8(name) == upper_case_utf8(service); });
+  };
+  switch (exchange.carrier) {
+    case Carrier::http: return any_of({"http", "wsman", "host", "https", "www"});
+    case Carrier::http_proxy: return any_of({"http", "host", "proxy"});
+    case Carrier::smb1:
+    case Carrier::smb2: return any_of({"cifs", "host"});
+    case Carrier::ldap: return any_of({"ldap", "gc", "host"});
+    case Carrier::mssql: return any_of({"mssqlsvc", "host"});
+    case Carrier::rdp: return any_of({"termsrv", "host"});
+    default: return true;  // RPC and mail go by many names
+  }
+}
+
+void judge_target(const Exchange& exchange, std::vector<Finding>& findings) {
+  const MessageObject::Text& spn = exchange.authenticate->object.spn;
+  if (spn && !spn->empty()) {
+    const SpnParts parts = parts_of_spn(*spn);
+    if (!parts.service.empty() && !fits(parts.service, exchange)) {
+      findings.push_back({"relay-target-class", Severity::warning,
+                          "the client meant " + *spn + ", and its response was used for " + std::string{name_of(exchange.carrier)},
+                          exchange.frames()});
+    }
+  }
+  if (const std::string_view host = named_host(exchange); !host.empty() && is_address_literal(host)) {
+    findings.push_back({"target-is-address", Severity::info,
+                        "the client calls the server by its address " + std::string{host} + ", for which there is no ticket",
+                        exchange.frames()});
+  }
+}
+
+}  // namespace
+
+std::string_view named_host(const Exchange& exchange) {
+  const MessageObject::Text& spn = exchange.authenticate->object.spn;
+  if (spn && !spn->empty()) return parts_of_spn(*spn).host;
+  return host_of(exchange.target);
+}
+
+void judge_posture(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
+  judge_mic(exchange, findings);
+  judge_signing(exchange, findings);
+  judge_version(exchange, findings);
+  judge_standing(exchange, event, findings);
+  judge_target(exchange, findings);
+  if (exchange.challenge && exchange.challenge->challenge_is_pattern) {
+    findings.push_back({"challenge-pattern", Severity::warning,
+                        "the server challenge is one that capture tools use, not a random one: the answer can be looked up",
+                        exchange.frames()});
+  }
+}
+
+}  // namespace postern::observe

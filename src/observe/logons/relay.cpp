@@ -1,0 +1,177 @@
+#include "observe/logons/relay.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace postern::observe {
+namespace {
+
+Leg leg_of(const Exchange& exchange, const DecodedMessage& message) {
+  Leg leg;
+  leg.connection = exchange.connection.id;
+  leg.exchange = exchange.key;
+  leg.client = exchange.client();
+  leg.server = exchange.server();
+  leg.carrier = exchange.carrier;
+  leg.frame = message.object.frame;
+  leg.time = message.object.time;
+  leg.target = exchange.target;
+  leg.asks_proxy = exchange.asks_proxy;
+  if (exchange.challenge) {
+    const event::ServerNames& names = exchange.challenge->names;
+    leg.names = names.dns_computer.value_or(names.nb_computer.value_or(std::string{}));
+  }
+  if (exchange.authenticate) {
+    const MessageObject& object = exchange.authenticate->object;
+    leg.proof = exchange.authenticate->proof_digest;
+    if (object.user && !object.user->empty()) leg.who = object.domain.value_or(std::string{}) + '\\' + *object.user;
+  }
+  return leg;
+}
+
+bool is_http(Carrier carrier) { return carrier == Carrier::http || carrier == Carrier::http_proxy; }
+
+bool same_host(std::string_view a, std::string_view b) {
+  return !a.empty() && upper_case_utf8(host_of(a)) == upper_case_utf8(host_of(b));
+}
+
+std::string host_text(const Address& address, const std::string& name) {
+  return name.empty() ? address.text() : address.text() + " (" + name + ')';
+}
+
+event::Finding relay_finding(const Leg& victim, const Leg& target, bool by_proof) {
+  const bool linked = victim.server.address == target.client.address;
+  const std::string relay =
+      linked ? victim.server.address.text()
+             : victim.server.address.text() + " and " + target.client.address.text() + " (one host, or two that work together)";
+  const std::string who = !victim.who.empty() ? victim.who : target.who;
+  event::Finding finding;
+  finding.id = "relay";
+  finding.severity = linked ? event::Severity::alarm : event::Severity::warning;
+  finding.text = "a logon was relayed: victim " + host_text(victim.client.address, who) + ", relay host " + relay + ", target " +
+                 host_text(target.server.address, target.names) + " over " + std::string{name_of(target.carrier)};
+  finding.evidence = std::string{by_proof ? "the same response in frames " : "the same server challenge in frames "} +
+                     std::to_string(std::min(victim.frame, target.frame)) + " and " +
+                     std::to_string(std::max(victim.frame, target.frame)) + ": " + victim.client.text() + " to " +
+                     victim.server.text() + ", " + target.client.text() + " to " + target.server.text();
+  return finding;
+}
+
+}  // namespace
+
+RelayDetector::RelayDetector(std::vector<Address> proxies, LogonTrackerConfig::LearnProxies learn)
+    : proxies_{std::move(proxies)}, learn_{learn} {}
+
+void RelayDetector::add(Legs& legs, Leg leg) {
+  const auto same = [&](const Leg& known) { return known.connection == leg.connection && known.exchange == leg.exchange; };
+  if (const auto known = std::ranges::find_if(legs, same); known != legs.end()) {
+    *known = std::move(leg);
+  } else if (legs.size() < kMaxLegs) {
+    legs.push_back(std::move(leg));
+  }
+}
+
+void RelayDetector::on_challenge(const Exchange& exchange) {
+  const DecodedMessage& challenge = *exchange.challenge;
+  if (!challenge.challenge_digest) return;
+  add(challenges_.at(*challenge.challenge_digest), leg_of(exchange, challenge));
+}
+
+void RelayDetector::on_authenticate(const Exchange& exchange) {
+  const DecodedMessage& authenticate = *exchange.authenticate;
+  if (authenticate.proof_digest) add(proofs_.at(*authenticate.proof_digest), leg_of(exchange, authenticate));
+  if (!exchange.challenge || !exchange.challenge->challenge_digest) return;
+  Legs* legs = challenges_.find(*exchange.challenge->challenge_digest);
+  if (legs == nullptr) return;
+  for (Leg& leg : *legs) {
+    if (leg.connection != exchange.connection.id || leg.exchange != exchange.key) continue;
+    const std::uint64_t frame = leg.frame;
+    leg = leg_of(exchange, *exchange.challenge);
+    leg.frame = frame;
+  }
+}
+
+bool RelayDetector::is_same_conversation(const Leg& a, const Leg& b) {
+  // One end is the same to the port: a second tap, or a translation of the other end's address (NAT, load balancing in the
+  // network).
+  if (a.client == b.client) return true;
+  return a.server == b.server && a.client.address != b.client.address && (!a.proof || !b.proof || a.proof == b.proof);
+}
+
+bool RelayDetector::is_proxy(const Leg& victim, const Leg& target) {
+  if (std::ranges::find(proxies_, victim.server.address) != proxies_.end()) return true;
+  // The client itself asked this host to forward to that name, and there it went.
+  if (victim.asks_proxy && same_host(victim.target, target.target)) return true;
+  Forwarder& forwarder = forwarders_.at(victim.server.address);
+  if (forwarder.clients.empty()) forwarder.first = victim.time;
+  forwarder.last = std::max(forwarder.last, victim.time);
+  if (!forwarder.target) forwarder.target = target.server;
+  forwarder.one_target = forwarder.one_target && *forwarder.target == target.server;
+  // A reverse proxy passes the name on that it was called by; a relay brings a logon to somebody else.
+  forwarder.http_only =
+      forwarder.http_only && is_http(victim.carrier) && is_http(target.carrier) && same_host(victim.target, target.target);
+  const bool known = std::ranges::find(forwarder.clients, victim.client.address) != forwarder.clients.end();
+  if (!known && forwarder.clients.size() < kLearnClients) forwarder.clients.push_back(victim.client.address);
+  if (learn_ == LogonTrackerConfig::LearnProxies::no) return false;
+  const std::uint64_t span = forwarder.last.ticks() - forwarder.first.ticks();
+  return forwarder.clients.size() >= kLearnClients && span >= kLearnSeconds * FileTime::kTicksPerSecond && forwarder.one_target &&
+         forwarder.http_only;
+}
+
+void RelayDetector::judge_pair(const Leg& victim, const Leg& target, bool by_proof, std::vector<event::Finding>& findings) {
+  if (is_proxy(victim, target)) return;
+  findings.push_back(relay_finding(victim, target, by_proof));
+}
+
+void RelayDetector::judge(const Exchange& exchange, std::vector<event::Finding>& findings) {
+  const auto is_own = [&](const Leg& leg) { return leg.connection == exchange.connection.id && leg.exchange == exchange.key; };
+  const auto own_of = [&](Legs* legs) {
+    if (legs == nullptr) return static_cast<const Leg*>(nullptr);
+    const auto at = std::ranges::find_if(*legs, is_own);
+    return at == legs->end() ? nullptr : static_cast<const Leg*>(&*at);
+  };
+  // The same proof on two flows: the one that had it first is the victim's.
+  if (exchange.authenticate->proof_digest) {
+    Legs* legs = proofs_.find(*exchange.authenticate->proof_digest);
+    if (const Leg* own = own_of(legs); own != nullptr) {
+      for (const Leg& leg : *legs) {
+        if (is_own(leg) || is_same_conversation(*own, leg)) continue;
+        // A client that sends its response once more to the same server, on a new connection.
+        if (leg.client.address == own->client.address && leg.server.address == own->server.address) continue;
+        const bool own_first = own->frame < leg.frame;
+        return judge_pair(own_first ? *own : leg, own_first ? leg : *own, true, findings);
+      }
+    }
+  }
+  // The same challenge on two flows: the server that sent it first is the target.
+  if (!exchange.challenge || !exchange.challenge->challenge_digest) return;
+  Legs* legs = challenges_.find(*exchange.challenge->challenge_digest);
+  const Leg* own = own_of(legs);
+  if (own == nullptr) return;
+  for (const Leg& leg : *legs) {
+    if (is_own(leg) || is_same_conversation(*own, leg)) continue;
+    if (leg.server.address == own->server.address || exchange.challenge->challenge_is_pattern ||
+        leg.time.distance_ticks(own->time) > kSameSeconds * FileTime::kTicksPerSecond) {
+      if (leg.frame > own->frame) continue;  // said of the later one
+      event::Finding finding{
+          "challenge-repeated",
+          event::Severity::warning,
+          "the server challenge was used before, which a random one never is: a capture tool, or a broken server",
+          {}};
+      finding.evidence = "frames " + std::to_string(leg.frame) + " and " + std::to_string(own->frame);
+      findings.push_back(std::move(finding));
+      return;
+    }
+    const bool own_first = own->frame < leg.frame;
+    return judge_pair(own_first ? leg : *own, own_first ? *own : leg, false, findings);
+  }
+}
+
+std::size_t RelayDetector::held_bytes() const {
+  constexpr std::size_t kUsualEntry = 512;
+  return (challenges_.size() + proofs_.size() + forwarders_.size()) * kUsualEntry;
+}
+
+}  // namespace postern::observe
