@@ -1,1 +1,2 @@
 postern_fuzz(policy_target_name LINKS postern_policy)
+postern_fuzz(windows_import LINKS postern_policy_windows_import)

@@ -87,7 +87,7 @@ Result<TokenInput> decode_token_input(ByteView input) {
   return no_token("neither raw bytes nor hex, base64 or a header");
 }
 
-Result<Bytes> read_input_file(const std::string& path) {
+Result<Bytes> read_input_file(const std::string& path, std::size_t bytes_max) {
   const auto io_error = [&](int number) {
     return fail(ErrorCode::io, kField, Error::kNoOffset, path + ": " + std::strerror(number));
   };
@@ -98,10 +98,10 @@ Result<Bytes> read_input_file(const std::string& path) {
   };
   const std::unique_ptr<std::FILE, Closer> file{path == "-" ? stdin : std::fopen(path.c_str(), "rb")};
   if (!file) return io_error(errno);
-  Bytes bytes(kMaxInputBytes + 1);
+  Bytes bytes(bytes_max + 1);
   const std::size_t count = std::fread(bytes.data(), 1, bytes.size(), file.get());
   if (std::ferror(file.get()) != 0) return io_error(errno);
-  if (count > kMaxInputBytes) return fail(ErrorCode::too_large, kField, 0, path + " is longer than any token");
+  if (count > bytes_max) return fail(ErrorCode::too_large, kField, 0, path + " is longer than it may be");
   bytes.resize(count);
   return bytes;
 }

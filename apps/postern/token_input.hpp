@@ -25,7 +25,7 @@ struct TokenInput {
 [[nodiscard]] Result<TokenInput> decode_token_input(ByteView input);
 
 /// The bytes of a file, `-` for standard input. Errors: `io`, `too_large`.
-[[nodiscard]] Result<Bytes> read_input_file(const std::string& path);
+[[nodiscard]] Result<Bytes> read_input_file(const std::string& path, std::size_t bytes_max = kMaxInputBytes);
 
 /// What an argument is if no file has its name.
 enum class Otherwise : std::uint8_t {

@@ -75,8 +75,30 @@ TEST(Command, TokenVerifyAnswersByExitCode) {
   EXPECT_EQ(run("Password\\n", "token verify --password-stdin" + challenge + "TlRM").exit_code, 1);
 }
 
+std::string kept_file(const std::string& name) { return std::string{POSTERN_SOURCE_DIR} + "/tests/policy/windows_import/" + name; }
+
+TEST(Command, PolicyImportWritesAPolicyFileAndNamesWhatItDidNotTake) {
+  for (const char* name : {"hardened.reg", "GptTmpl.inf", "registry.pol"}) {
+    const Outcome file = run("", "policy import " + kept_file(name));
+    EXPECT_NE(file.out.find("\nLmCompatibilityLevel = 5\n"), std::string::npos) << name << file.out;
+    const Outcome report = run("", "policy import --json " + kept_file(name));
+    EXPECT_NE(report.out.find(R"({"name":"LmCompatibilityLevel","setting":"5",)"), std::string::npos) << report.out;
+    for (const char* named : {"NoLMHash", "SuppressExtendedProtection", "auditbaseobjects"}) {
+      EXPECT_NE(report.out.find(named), std::string::npos) << name << named;
+    }
+  }
+}
+
+TEST(Command, PolicyImportRefusesWhatIsNoFileOfWindowsAndOverwritesNothing) {
+  EXPECT_EQ(run("[Registry Values]\nX", "policy import -").exit_code, 1);
+  EXPECT_EQ(run("hello", "policy import -").exit_code, 1);
+  EXPECT_EQ(run("", "policy import /no/such/file").exit_code, 3);
+  EXPECT_EQ(run("", "policy import").exit_code, 2);
+  EXPECT_EQ(run("", "policy import -o /etc/passwd " + kept_file("GptTmpl.inf")).exit_code, 1) << "it exists";
+}
+
 TEST(Command, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"", "token show", "token verify"}) {
+  for (const char* command : {"", "token show", "token verify", "policy import"}) {
     const Outcome help = run("", std::string{command} + " --help");
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_NE(help.out.find("Example:"), std::string::npos) << command;
