@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/text.hpp"
+#include "policy/lists.hpp"
 #include "policy/windows_import/import.hpp"
 #include "policy/windows_import/registry_file.hpp"
 #include "support/paths.hpp"
@@ -321,6 +322,55 @@ TEST(WindowsImport, AValueThatTheFileRemovesIsNotTaken) {
   const auto import = imported("\"LmCompatibilityLevel\"=dword:3\r\n[-HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control]\r\n");
   EXPECT_TRUE(import.taken().empty());
   EXPECT_EQ(import.replaced().size(), 1U);
+}
+
+TEST(WindowsImport, EverySettingOfWindowsIsTakenFromEachOfTheThreeFiles) {
+  for (const char* name : {"hardened.reg", "GptTmpl.inf", "registry.pol"}) {
+    WindowsImport import;
+    import.add(name, read_registry_file(kept_file(name)).value());
+    EXPECT_TRUE(import.refused().empty()) << name << ": " << import.refused().front().source.value << import.refused().front().why;
+    std::vector<std::string> taken;
+    Policy policy;
+    for (const Taken& each : import.taken()) {
+      taken.push_back(std::string{each.setting} + " = " + each.toml);
+      EXPECT_TRUE(set(policy, each.setting, each.value)) << each.setting;
+      EXPECT_EQ(value_of(policy, each.setting), each.value);
+    }
+    EXPECT_EQ(taken, (std::vector<std::string>{
+                         "LmCompatibilityLevel = 5",
+                         "RestrictSendingNTLMTraffic = 2",
+                         "RestrictReceivingNTLMTraffic = 1",
+                         "AuditReceivingNTLMTraffic = 2",
+                         "ClientAllowedNTLMServers = [\"fileserver\", \"*.printers.example.org\"]",
+                         "NtlmMinClientSec = 0x20080000",
+                         "NtlmMinServerSec = 0x20080000",
+                         "BlockNtlmv1SSO = 1",
+                         "RestrictNTLMInDomain = 7",
+                         "AuditNTLMInDomain = 7",
+                         "DCAllowedNTLMServers = [\"SCANNER1\"]",
+                         "SmbServerNameHardeningLevel = 2",
+                         "BlockNTLM = 1",
+                         "BlockNTLMServerExceptionList = [\"nas.example.org\"]",
+                         "LdapEnforceChannelBinding = 2",
+                     }))
+        << name;
+    EXPECT_EQ(import.without_counterpart().size(), std::string_view{name} == "GptTmpl.inf" ? 5U : 4U) << name;
+    ASSERT_EQ(import.not_understood().size(), 1U) << name;
+    EXPECT_TRUE(import.not_understood()[0].source.value.ends_with("auditbaseobjects")) << name;
+  }
+}
+
+TEST(WindowsImport, AnEmptyListIsNone) {
+  RegistryValue value;
+  value.key = "SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0";
+  value.name = "ClientAllowedNTLMServers";
+  value.type = ValueType::multi_text;
+  value.data = {0, 0};
+  WindowsImport import;
+  import.add("x", {FileFormat::registry_policy, {value}});
+  ASSERT_EQ(import.taken().size(), 1U);
+  EXPECT_EQ(import.taken()[0].value, kEmptyList);
+  EXPECT_EQ(import.taken()[0].toml, "[]");
 }
 
 TEST(WindowsImport, AFileNameCannotEndTheCommentThatNamesIt) {

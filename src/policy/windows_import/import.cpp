@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "policy/lists.hpp"
 
 namespace postern::policy::windows_import {
 namespace {
@@ -167,16 +168,14 @@ Result<Forms> forms_of(const RegistryValue& value, Kind kind) {
     return Forms{text, text};
   }
   POSTERN_TRY(items, texts_of(value));
-  Forms forms{"", "["};
+  std::string toml = "[";
   for (const std::string& item : items) {
     if (item.find(',') != std::string::npos) {
       return fail(ErrorCode::invalid_input, "data", value.offset, "a comma inside the name \"" + item + "\"");
     }
-    forms.text += (forms.text.empty() ? "" : ", ") + item;
-    forms.toml += (forms.toml.size() == 1 ? "" : ", ") + quoted(item);
+    toml += (toml.size() == 1 ? "" : ", ") + quoted(item);
   }
-  forms.toml += "]";
-  return forms;
+  return Forms{join_list(items), toml + "]"};
 }
 
 }  // namespace
