@@ -5,14 +5,14 @@
  *
  * Ownership   What a `..._create`, `..._take` or `..._import` gives belongs to the caller, who ends it with the `..._destroy` of
  *             its kind. Arguments are copied; nothing is kept of what a pointer points to, callbacks and their user_data excepted.
- * Threads     There is no global state. Different handles may be used by different threads at once, one handle by one thread at a
- *             time; a session with extended session security may be sent on by one thread and received on by another.
- * Errors      Every call that can fail returns a status, and fills the `error` it is given (NULL: not wanted). On an error nothing
- *             is half done: outputs are empty or zero. A NULL where a pointer is needed is POSTERN_INVALID_INPUT.
- * Secrets     Passwords, hashes and keys are wiped when they are no longer needed. The password is forgotten by `..._create`.
- * Text        UTF-8, ended by a zero byte. NULL and "" mean the same: none.
- * Structs     Those with a `size` begin with it; set it to sizeof, most simply by the `..._INIT` macro. They can grow that way.
- * Dangerous   What weakens security is reachable under names with `postern_danger_` only.
+ * Threads     There is no global state but a guarded list of the challenges that this process's servers await answers to. Different
+ * handles may be used by different threads at once, one handle by one thread at a time; a session with extended session security
+ * may be sent on by one thread and received on by another. Errors      Every call that can fail returns a status, and fills the
+ * `error` it is given (NULL: not wanted). On an error nothing is half done: outputs are empty or zero. A NULL where a pointer is
+ * needed is POSTERN_INVALID_INPUT. Secrets     Passwords, hashes and keys are wiped when they are no longer needed. The password is
+ * forgotten by `..._create`. Text        UTF-8, ended by a zero byte. NULL and "" mean the same: none. Structs     Those with a
+ * `size` begin with it; set it to sizeof, most simply by the `..._INIT` macro. They can grow that way. Dangerous   What weakens
+ * security is reachable under names with `postern_danger_` only.
  */
 #ifndef POSTERN_POSTERN_H
 #define POSTERN_POSTERN_H
@@ -36,7 +36,7 @@ extern "C" {
 /* ---- version ---------------------------------------------------------------------------------------------------------------- */
 
 /** The interface that this header describes. Grows when calls or fields are added; none is ever taken away or changed. */
-#define POSTERN_ABI_VERSION 2
+#define POSTERN_ABI_VERSION 3
 
 /** The interface that the loaded library has: a program built with this header needs at least POSTERN_ABI_VERSION. */
 POSTERN_API unsigned postern_abi_version(void) POSTERN_NOEXCEPT;
@@ -164,6 +164,7 @@ typedef struct postern_session postern_session;
 #define POSTERN_OPTION_UNTRUSTED_TARGET 0x08u /**< a client: the target name came from elsewhere (MsvAvFlags 0x4) */
 #define POSTERN_OPTION_WANT_SESSION_KEY 0x10u /**< a server before an authority: ask for the key, which needs a right there */
 #define POSTERN_OPTION_TLS 0x20u              /**< a server before an authority: the client's bytes came through TLS */
+#define POSTERN_OPTION_LOCAL_CALL 0x40u       /**< a client: it means this very machine, and knows that the server is there */
 
 /** What texts are written in where a peer has no UNICODE (MS-NLMP 2.2.2.5): the OEM code page of the machines around. */
 typedef enum postern_code_page {
@@ -190,11 +191,20 @@ typedef struct postern_client_options {
   const uint8_t* single_host; /**< Single_Host_Data (MS-NLMP 2.2.2.2), sent as it is; NULL: none */
   size_t single_host_size;    /**< at most 1024 */
   postern_code_page oem_code_page;
+  /** The hosts that may have this user's response: names or addresses, one `*` in each may stand for any text. The host of
+   * target_name must be among them, else POSTERN_POLICY and nothing goes out. NULL: the program names its servers itself, and
+   * target_name is its rule; but with POSTERN_OPTION_UNTRUSTED_TARGET a list is needed, because nobody has allowed that name. */
+  const char* const* allowed_hosts;
+  size_t allowed_host_count; /**< at most 4096; 0 with a pointer: NTLM goes to nobody */
 } postern_client_options;
 #define POSTERN_CLIENT_OPTIONS_INIT \
-  {sizeof(postern_client_options), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, 0, POSTERN_CODE_PAGE_850}
+  {sizeof(postern_client_options), NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, 0, POSTERN_CODE_PAGE_850, NULL, 0}
 
-/** Begins a client's logon with an NTLMv2 response. The first step takes no input (in datagram mode: the server's CHALLENGE). */
+/** Begins a client's logon with an NTLMv2 response. The first step takes no input (in datagram mode: the server's CHALLENGE).
+ *
+ * A logon to oneself is refused (POSTERN_POLICY) unless POSTERN_OPTION_LOCAL_CALL says that it is meant: where the CHALLENGE was
+ * made by a server of this process, or names `workstation` as the server's computer, somebody reflects the logon to its sender.
+ * A target name with a marshalled suffix (CVE-2025-33073) is refused in any case. */
 POSTERN_API postern_status postern_client_create(const postern_client_options* options, postern_context** context,
                                                  postern_error* error) POSTERN_NOEXCEPT;
 

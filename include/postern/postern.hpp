@@ -336,10 +336,16 @@ struct client_options {
   const postern_environment* environment = nullptr;
   bytes single_host{};
   postern_code_page oem_code_page = POSTERN_CODE_PAGE_850;
+  std::optional<std::vector<std::string>> allowed_hosts{};  ///< none: target_name is the program's own rule; empty: nobody
 };
 
 inline result<context> make_client(const client_options& from) {
   postern_client_options raw = POSTERN_CLIENT_OPTIONS_INIT;
+  const std::vector<std::string> nobody{};
+  const detail::name_pointers hosts{from.allowed_hosts ? *from.allowed_hosts : nobody};
+  const char* const no_host = nullptr;
+  if (from.allowed_hosts) raw.allowed_hosts = hosts.all.empty() ? &no_host : hosts.all.data();
+  raw.allowed_host_count = hosts.all.size();
   raw.user = from.user.c_str();
   raw.domain = detail::or_null(from.domain);
   raw.nt_hash = from.nt_hash ? from.nt_hash->data() : nullptr;

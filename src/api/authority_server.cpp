@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "api/context.hpp"
+#include "api/minted_challenges.hpp"
 #include "edge/ipc/client/client.hpp"
 #include "edge/ipc/client/socket_path.hpp"
 #include "spnego/token.hpp"
@@ -118,6 +119,8 @@ class AuthorityHandshake : public Handshake {
     POSTERN_TRY(reply, ask(input));
     if (auto* goes_on = std::get_if<ntlm::Continue>(&reply)) {
       overhear_from_server(goes_on->token, overheard_);
+      const auto challenge = challenge_in(goes_on->token);
+      minted_ = challenge ? MintedChallenge{*challenge} : MintedChallenge{};
       output = std::move(goes_on->token);
       handshake_ = goes_on->handshake;
       return std::optional<Completed>{};
@@ -173,6 +176,7 @@ class AuthorityHandshake : public Handshake {
   std::optional<ipc::Client> link_{};
   ntlm::HandshakeId handshake_{};
   Overheard overheard_{};
+  MintedChallenge minted_{};
 };
 
 Outcome<postern_status> create(const postern_authority_options* given, postern_context** context) {

@@ -4,10 +4,12 @@
 
 #include "api/context.hpp"
 #include "api/environment.hpp"
+#include "api/minted_challenges.hpp"
 #include "ntlm/channel_bindings.hpp"
 #include "ntlm/credentials.hpp"
 #include "ntlm/initiator.hpp"
 #include "ntlm/lm.hpp"
+#include "ntlm/outgoing.hpp"
 #include "ntlm/spnego_initiator.hpp"
 
 namespace postern::api {
@@ -15,8 +17,8 @@ namespace {
 
 constexpr std::uint32_t kClientRequire =
     POSTERN_REQUIRE_SIGN | POSTERN_REQUIRE_SEAL | POSTERN_REQUIRE_128 | POSTERN_REQUIRE_ESS | POSTERN_REQUIRE_MIC;
-constexpr std::uint32_t kClientOptions =
-    POSTERN_OPTION_SPNEGO | POSTERN_OPTION_OFFER_SEAL | POSTERN_OPTION_DATAGRAM | POSTERN_OPTION_UNTRUSTED_TARGET;
+constexpr std::uint32_t kClientOptions = POSTERN_OPTION_SPNEGO | POSTERN_OPTION_OFFER_SEAL | POSTERN_OPTION_DATAGRAM |
+                                         POSTERN_OPTION_UNTRUSTED_TARGET | POSTERN_OPTION_LOCAL_CALL;
 
 struct ClientPlan {
   ntlm::InitiatorConfig config{};
@@ -175,11 +177,30 @@ Outcome<postern_status> read_credentials(const postern_client_options& options, 
   return POSTERN_OK;
 }
 
+/// R25: whether the caller's rules let NTLM go to the host of `target_name`.
+Outcome<postern_status> check_outgoing(const postern_client_options& options) {
+  if (options.allowed_hosts == nullptr) {
+    if (options.allowed_host_count != 0) return refuse(POSTERN_INVALID_INPUT, "allowed_hosts", "is NULL and has a count");
+    if ((options.options & POSTERN_OPTION_UNTRUSTED_TARGET) == 0) return POSTERN_OK;
+    return refuse(POSTERN_POLICY, "allowed_hosts", "a target name from elsewhere is sent to only where a list allows its host");
+  }
+  if (options.allowed_host_count > ntlm::kMaxOutgoingRules)
+    return refuse(POSTERN_TOO_LARGE, "allowed_host_count", "more than 4096");
+  std::vector<std::string> patterns;
+  for (std::size_t i = 0; i < options.allowed_host_count; ++i) patterns.emplace_back(text_of(options.allowed_hosts[i]));
+  auto rules = ntlm::OutgoingRules::of(std::move(patterns));
+  if (!rules) return refuse(POSTERN_INVALID_INPUT, "allowed_hosts", std::move(rules.error().message));
+  auto allowed = rules->judge(ntlm::host_of_spn(text_of(options.target_name)));
+  if (!allowed) return refuse(POSTERN_POLICY, "target_name", std::move(allowed.error().message));
+  return POSTERN_OK;
+}
+
 Outcome<postern_status> create(const postern_client_options* given, ntlm::ResponseKind response, const std::uint8_t* lm_hash,
                                postern_context** context) {
   POSTERN_TRY(options, read_struct(given, postern_client_options{}, "options"));
   POSTERN_CHECK(check_bits(options.require, kClientRequire, "require"));
   POSTERN_CHECK(check_bits(options.options, kClientOptions, "options"));
+  POSTERN_CHECK(check_outgoing(options));
   ClientPlan plan;
   plan.spnego = (options.options & POSTERN_OPTION_SPNEGO) != 0;
   plan.datagram = (options.options & POSTERN_OPTION_DATAGRAM) != 0;
@@ -199,6 +220,9 @@ Outcome<postern_status> create(const postern_client_options* given, ntlm::Respon
   }
   config.workstation = text_of(options.workstation);
   config.target_name = text_of(options.target_name);
+  config.own_names.nb_computer = config.workstation;
+  config.is_own_challenge = is_minted_here;
+  if ((options.options & POSTERN_OPTION_LOCAL_CALL) != 0) config.local_call = ntlm::LocalCall::shown;
   if (options.channel_bindings != nullptr) {
     config.channel_bindings.emplace(std::span<const std::uint8_t, POSTERN_KEY_SIZE>{options.channel_bindings, POSTERN_KEY_SIZE});
   }

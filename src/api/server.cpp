@@ -4,6 +4,7 @@
 
 #include "api/context.hpp"
 #include "api/environment.hpp"
+#include "api/minted_challenges.hpp"
 #include "base/spn.hpp"
 #include "ntlm/acceptor.hpp"
 #include "ntlm/spnego_acceptor.hpp"
@@ -102,6 +103,7 @@ class ServerHandshake : public Handshake {
       if (!input.empty()) return refuse(POSTERN_INVALID_INPUT, "input", "in datagram mode the server speaks first");
       POSTERN_TRY(awaiting, ntlm::Acceptor::start_datagram(plan_.config, server_challenge, now));
       output = to_bytes(awaiting.challenge_message());
+      minted_ = MintedChallenge{server_challenge};
       state_.emplace<ntlm::AwaitingAuthenticate>(std::move(awaiting));
       return std::optional<Completed>{};
     }
@@ -110,6 +112,7 @@ class ServerHandshake : public Handshake {
     POSTERN_TRY(begun, logon == nullptr ? ntlm::NegotiatedLogon::begin(carrier(), input, plan_.config, server_challenge, now)
                                         : std::move(*logon).on_negotiate(input, plan_.config, server_challenge, now));
     output = std::move(begun.second);
+    if (!begun.first.awaits_negotiate()) minted_ = MintedChallenge{server_challenge};
     state_.emplace<ntlm::NegotiatedLogon>(std::move(begun.first));
     return std::optional<Completed>{};
   }
@@ -223,6 +226,7 @@ class ServerHandshake : public Handshake {
   }
 
   ServerPlan plan_;
+  MintedChallenge minted_{};
   std::variant<std::monostate, ntlm::NegotiatedLogon, ntlm::AwaitingAuthenticate> state_{};
 };
 

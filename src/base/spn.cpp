@@ -23,11 +23,6 @@ bool is_port(std::string_view text) {
   return !text.empty() && text.size() <= kMaxDigits && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// CredMarshalTargetInfo appends a CREDENTIAL_TARGET_INFORMATION in a base 64 of its own, which always begins so. Windows cuts it
-/// off for the name it connects to and keeps it for the name it authenticates to: that is how a reflection gets past a name check
-/// (CVE-2025-33073).
-bool has_marshalled_suffix(std::string_view text) { return text.find("1UWhRC") != std::string_view::npos; }
-
 std::optional<Spn> parse(std::string_view text) {
   const auto forbidden = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
   if (text.size() > kMaxSpnBytes || has_marshalled_suffix(text) || std::ranges::any_of(text, forbidden)) return std::nullopt;
@@ -71,6 +66,8 @@ bool matches(const Spn& accepted, const Spn& sent) {
 }
 
 }  // namespace
+
+bool has_marshalled_suffix(std::string_view text) { return text.find("1UWhRC") != std::string_view::npos; }
 
 bool spn_matches(const std::vector<std::string>& accepted, std::string_view spn) {
   const auto sent = parse(spn);

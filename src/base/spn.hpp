@@ -11,6 +11,11 @@ namespace postern {
 /// No SPN that a client sends is longer (`class/host:port/realm`: a host name has at most 253 letters).
 inline constexpr std::size_t kMaxSpnBytes = 1024;
 
+/// CredMarshalTargetInfo appends a CREDENTIAL_TARGET_INFORMATION in a base 64 of its own, which always begins with `1UWhRC`.
+/// Windows cuts it off for the name it connects to and keeps it for the name it authenticates to: that is how a reflection gets
+/// past a name check (CVE-2025-33073).
+[[nodiscard]] bool has_marshalled_suffix(std::string_view text);
+
 /// True if the name that the client sent is one that the service accepts. Names are `class/host`, with an optional `:port` and an
 /// optional `/realm`; class and host must both be equal without regard to ASCII case, an address literal counts as a host (IPv6
 /// with or without brackets). A port must be equal if the accepted name has one, and may be anything if it has none; the realm

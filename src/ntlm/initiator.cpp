@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/spn.hpp"
 #include "wire/av_pairs.hpp"
 #include "wire/ntlmv2_response.hpp"
 
@@ -60,6 +61,27 @@ Result<TargetInfo> answer_target_info(const wire::ChallengeMessage& challenge, c
     builder.add(AvId::target_name, target_name);
   }
   return TargetInfo{std::move(builder).finish(), server_time.value_or(now), server_time.has_value()};
+}
+
+/// R24: a name of our own in the CHALLENGE, over a connection that is not shown to be local.
+Result<void> refuse_own_challenge(const wire::ChallengeMessage& challenge, const InitiatorConfig& config) {
+  if (config.local_call == LocalCall::shown) return {};
+  if (config.is_own_challenge && config.is_own_challenge(challenge.server_challenge)) {
+    return std::unexpected{Error{ErrorCode::policy, "CHALLENGE.ServerChallenge", Error::kNoOffset,
+                                 "the CHALLENGE is this program's own: the logon would be reflected to its sender",
+                                 "a program that logs on to itself has to say that the call is local"}};
+  }
+  if (challenge.target_info.empty()) return {};
+  POSTERN_TRY(offered, wire::AvPairs::parse(challenge.target_info, "CHALLENGE.TargetInfo", challenge.target_info_offset));
+  for (const auto& [id, own] : {std::pair{AvId::nb_computer_name, &config.own_names.nb_computer},
+                                std::pair{AvId::dns_computer_name, &config.own_names.dns_computer}}) {
+    const auto name = offered.find(id);
+    if (!name || own->empty() || upper_case_utf8(utf16le_to_utf8_lossy(*name)) != upper_case_utf8(*own)) continue;
+    return std::unexpected{Error{ErrorCode::policy, "CHALLENGE.TargetInfo", challenge.target_info_offset,
+                                 "the CHALLENGE is this machine's own (" + *own + "): the logon would be reflected to its sender",
+                                 "a logon to this machine itself has to come over a connection whose two ends are its own"}};
+  }
+  return {};
 }
 
 NegotiateFlags agree(NegotiateFlags offered, NegotiateFlags chosen) {
@@ -132,7 +154,8 @@ Result<Responses> ntlm_v1_responses(const Credentials& credentials, const wire::
   const SessionBaseKey base = session_base_key_v1(credentials.nt_hash);
   Responses responses;
   const auto assign = [](Bytes& field, const V1Response& response) { field.assign(response.begin(), response.end()); };
-  if (kind == ResponseKind::danger_ntlm_v1 && negotiated.has(NegotiateFlag::extended_session_security)) {
+  const bool takes_ess = kind == ResponseKind::danger_ntlm_v1 || kind == ResponseKind::danger_ntlm_v1_with_lm;
+  if (takes_ess && negotiated.has(NegotiateFlag::extended_session_security)) {
     assign(responses.nt, desl(credentials.nt_hash.reveal(), ess_challenge(challenge.server_challenge, client_challenge.bytes())));
     responses.lm = to_bytes(client_challenge.bytes());
     responses.lm.resize(wire::kV1ResponseBytes);
@@ -171,7 +194,25 @@ Result<Responses> responses_of(const InitiatorConfig& config, const wire::Challe
 
 }  // namespace
 
+Result<void> danger_send_at_level(InitiatorConfig& config, unsigned lm_compatibility_level) {
+  constexpr unsigned kHighest = 5;
+  constexpr unsigned kFirstWithNtlmV2 = 3;
+  if (lm_compatibility_level > kHighest) {
+    return fail(ErrorCode::invalid_input, "LmCompatibilityLevel", Error::kNoOffset, "0 to 5");
+  }
+  if (lm_compatibility_level >= kFirstWithNtlmV2) {
+    config.response = ResponseKind::ntlm_v2;
+    return {};
+  }
+  config.response = lm_compatibility_level == 2 ? ResponseKind::danger_ntlm_v1 : ResponseKind::danger_ntlm_v1_with_lm;
+  if (lm_compatibility_level == 0) config.offered = config.offered.without(NegotiateFlag::extended_session_security);
+  return {};
+}
+
 Result<void> Initiator::check(const InitiatorConfig& config) {
+  if (has_marshalled_suffix(config.target_name)) {
+    return fail(ErrorCode::policy, "target_name", Error::kNoOffset, "the name carries a marshalled target (CVE-2025-33073)");
+  }
   if (config.target_name.size() > kMaxTargetNameBytes) {
     return fail(ErrorCode::too_large, "target_name", Error::kNoOffset, "longer than a target name may be");
   }
@@ -224,6 +265,7 @@ Result<AwaitingChallenge> Initiator::start_datagram(InitiatorConfig config) {
 
 Result<ClientEstablished> AwaitingChallenge::on_challenge(ByteView challenge_bytes, InitiatorRandom random, FileTime now) && {
   POSTERN_TRY(challenge, wire::ChallengeMessage::parse(challenge_bytes));
+  POSTERN_CHECK(refuse_own_challenge(challenge, config_));
   const NegotiateFlags negotiated = agree(config_.offered, challenge.flags);
   const NegotiateFlags missing{config_.required.wire() & ~negotiated.wire()};
   if (missing.wire() != 0) {

@@ -3,6 +3,7 @@
 //   Initiator::start -> AwaitingChallenge -> on_challenge -> ClientEstablished
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,12 +28,23 @@ enum class ResponseKind : std::uint8_t {
   anonymous,               ///< nobody logs on: no user, no key (MS-NLMP 3.2.5.1.2)
   danger_lm_v2,            ///< the LMv2 response alone
   danger_ntlm_v1,          ///< with extended session security where that is negotiated; the LM field repeats the response else
-  danger_ntlm_v1_with_lm,  ///< both responses; without extended session security only
+  danger_ntlm_v1_with_lm,  ///< both responses; where extended session security is negotiated as danger_ntlm_v1
   danger_lm,               ///< the LM response alone
 };
 
 /// Who named the target: a name that came from elsewhere than the caller is marked so (MsvAvFlags 0x4).
 enum class TargetNameSource : std::uint8_t { trusted, untrusted };
+
+/// Whether the connection is known to end on this very machine, so that a CHALLENGE with this machine's own names is what it should
+/// be: both ends of the connection have the same address, or the caller knows.
+enum class LocalCall : std::uint8_t { not_shown, shown };
+
+/// This machine's names. A CHALLENGE that bears one of them comes from its own server side: over a connection that is not shown to
+/// be local, somebody reflects the logon to its sender (R24).
+struct OwnNames {
+  std::string nb_computer{};  ///< UTF-8; empty: not known, and not looked for
+  std::string dns_computer{};
+};
 
 struct InitiatorConfig {
   Credentials credentials{};
@@ -45,6 +57,11 @@ struct InitiatorConfig {
   TargetNameSource target_name_source = TargetNameSource::trusted;
   Bytes single_host{};  ///< MsvAvSingleHost (Single_Host_Data, MS-NLMP 2.2.2.2); empty: none is sent
   ResponseKind response = ResponseKind::ntlm_v2;
+  OwnNames own_names{};
+  /// Whether a server of this very program minted that challenge; empty: not asked. Such a CHALLENGE is refused like one with a
+  /// name of our own.
+  std::function<bool(const wire::ServerChallenge&)> is_own_challenge{};
+  LocalCall local_call = LocalCall::not_shown;
   LmKeys lm_keys = LmKeys::refused;  ///< whether LM_KEY and REQUEST_NON_NT_SESSION_KEY may stand in `offered`
 
   /// 56, KEY_EXCH, 128, VERSION, TARGET_INFO, ESS, ALWAYS_SIGN, NTLM, SIGN, REQUEST_TARGET, OEM, UNICODE.
@@ -88,7 +105,7 @@ class AwaitingChallenge {
   [[nodiscard]] ByteView negotiate_message() const { return negotiate_; }
 
   /// Answers the CHALLENGE. `now` is used where the server sent no time. Errors: the malformed family; `policy` if a
-  /// required flag was not chosen.
+  /// required flag was not chosen, or the CHALLENGE is this machine's own (R24).
   [[nodiscard]] Result<ClientEstablished> on_challenge(ByteView challenge, InitiatorRandom random, FileTime now) &&;
 
  private:
@@ -99,10 +116,15 @@ class AwaitingChallenge {
   Bytes negotiate_{};
 };
 
+/// Makes the client send what Windows sends at this LmCompatibilityLevel: 0 LM and NTLMv1; 1 the same, with extended session
+/// security where the server takes it; 2 NTLMv1, likewise; 3 to 5 NTLMv2. Below 3 anybody who sees the logon can search for the
+/// password. Levels 0 and 1 need `credentials.danger_lm_hash`. Errors: `invalid_input` over 5.
+[[nodiscard]] Result<void> danger_send_at_level(InitiatorConfig& config, unsigned lm_compatibility_level);
+
 class Initiator {
  public:
   /// What `start` refuses: `invalid_input` (no user and not anonymous, an offer that `lm_keys` does not allow, a response without
-  /// its LM hash), `too_large` (R17).
+  /// its LM hash), `too_large` (R17), `policy` for a target name with a marshalled suffix (R24).
   [[nodiscard]] static Result<void> check(const InitiatorConfig& config);
 
   /// Errors: those of `check`.

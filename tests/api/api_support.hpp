@@ -64,7 +64,9 @@ inline postern_server_options server_options(Accounts& accounts) {
   return options;
 }
 
-inline Context client_of(const postern_client_options& options) {
+/// The tests have both sides in one process, on purpose.
+inline Context client_of(postern_client_options options) {
+  options.options |= POSTERN_OPTION_LOCAL_CALL;
   postern_context* context = nullptr;
   postern_error error;
   EXPECT_EQ(postern_client_create(&options, &context, &error), POSTERN_OK) << error.field << ": " << error.message;

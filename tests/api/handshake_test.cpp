@@ -141,6 +141,9 @@ TEST(ApiHandshake, ATargetNameOfAnotherServerIsRefusedAndAMissingOneWhereRequire
   EXPECT_EQ(verdict_of(client_side, server_side), POSTERN_TARGET_NAME_WRONG);
   client_side.target_name = "HTTP/www";
   EXPECT_EQ(verdict_of(client_side, server_side), POSTERN_OK);
+  const char* const hosts[] = {"www"};
+  client_side.allowed_hosts = hosts;  // a name from elsewhere needs a list
+  client_side.allowed_host_count = 1;
   client_side.options = POSTERN_OPTION_UNTRUSTED_TARGET;
   EXPECT_EQ(verdict_of(client_side, server_side), POSTERN_TARGET_NAME_WRONG);
 }
@@ -231,6 +234,7 @@ struct DangerCase {
 
 Context danger_client(postern_danger_response response, std::string_view password) {
   auto options = client_options(password);
+  options.options = POSTERN_OPTION_LOCAL_CALL;
   if (response == POSTERN_DANGER_RESPONSE_ANONYMOUS) {
     options.user = options.domain = options.password = nullptr;
     options.password_size = 0;

@@ -27,6 +27,7 @@ postern::client_options client_options(std::string_view password = kPassword) {
   options.user = "EXAMPLE\\alice";
   options.password = password;
   options.require = POSTERN_REQUIRE_SEAL;
+  options.options = POSTERN_OPTION_LOCAL_CALL;  // both sides are in this process
   return options;
 }
 
@@ -43,11 +44,23 @@ postern::stepped run(postern::context& client, postern::context& server) {
   }
 }
 
+TEST(PosternHpp, R25_AListOfHostsBindsTheClientAndAnEmptyOneStopsIt) {
+  auto client_side = client_options();
+  client_side.target_name = "HTTP/www.example.org";
+  client_side.allowed_hosts = {"*.example.org"};
+  EXPECT_TRUE(postern::make_client(client_side));
+  client_side.allowed_hosts = {"*.example.com"};
+  EXPECT_EQ(postern::make_client(client_side).error().status(), POSTERN_POLICY);
+  client_side.allowed_hosts.emplace();
+  EXPECT_EQ(postern::make_client(client_side).error().status(), POSTERN_POLICY);
+}
+
 TEST(PosternHpp, ALogonTellsWhoAndBothEndsTalk) {
   for (const std::uint32_t form : {0u, POSTERN_OPTION_SPNEGO}) {
     auto client_side = client_options();
     auto server_side = server_options();
-    client_side.options = server_side.options = form;
+    server_side.options = form;
+    client_side.options |= form;
     auto client = postern::make_client(client_side).value();
     auto server = postern::make_server(server_side).value();
     const auto end = run(client, server);
