@@ -405,13 +405,39 @@ TEST_F(Mitm, R20_InSpnegoAChangedMechanismListIsRefusedAtEveryLevel) {
 
 // ---- reflected to the sender
 
-TEST_F(Mitm, R24_ALogonMeantForAMarshalledNameIsRefusedWhereNamesAreLookedAt) {
-  Attempt reflected = honest();
+TEST_F(Mitm, R24_ALogonMeantForAMarshalledNameIsRefusedByOurClientAndByTheServerWhereNamesAreLookedAt) {
   // CVE-2025-33073: DNS sends the name with the suffix to him, and the client believes to talk to the part before it.
-  reflected.spn = std::string{kOurName} + "1UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA";
+  const std::string marshalled = std::string{kOurName} + "1UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA";
+  Attempt ours = honest();
+  ours.spn = marshalled;
+  const auto refused = ntlm::Initiator::start(initiator_config(ours));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::policy) << "nothing goes out";
+
+  /// A client that is not ours and names `spn`.
+  const auto status_of_another = [&](std::string_view spn) {
+    const wire::NegotiateFlags flags = wire::NegotiateFlags{}.with(NegotiateFlag::unicode).with(NegotiateFlag::ntlm);
+    const ntlm::Reply reply = begin(begin_of(honest(), ntlm::testing_support::negotiate_of(flags)));
+    const auto& next = std::get<ntlm::Continue>(reply);
+    wire::AvPairsBuilder pairs;
+    pairs.add(AvId::target_name, ntlm::testing_support::utf16(spn));
+    const NtHash hash = ntlm::nt_hash_of_password(SecretBytes{kPassword}).value();
+    ntlm::testing_support::RawAuthenticate message;
+    message.flags = flags;
+    message.user = ntlm::testing_support::utf16("alice");
+    message.domain = ntlm::testing_support::utf16("DEMO");
+    message.payload_offset = 64;
+    message.nt = ntlm::testing_support::v2_response(
+                     ntlm::testing_support::response_key(hash, "alice", "DEMO"),
+                     ntlm::testing_support::v2_blob(std::move(pairs).finish(), 4, FileTime{environment_.now().ticks() + 7}),
+                     wire::ChallengeMessage::parse(next.token).value().server_challenge)
+                     .response;
+    return verdict_of(finish(finish_of(honest(), next.handshake, message.write()))).status;
+  };
   for (const std::string_view level : {"when-supported", "always"}) {
-    start_with(policy::kTargetNameCheck, level);
-    EXPECT_EQ(status_through(reflected, {}), NtStatus::access_denied) << level;
+    start_with_all({{policy::kTargetNameCheck, level}, {policy::kExtendedProtection, "never"}});
+    EXPECT_EQ(status_of_another(marshalled), NtStatus::access_denied) << level;
+    EXPECT_EQ(status_of_another(kOurName), NtStatus::success) << "the twin";
   }
 }
 
