@@ -6,7 +6,7 @@ PACKAGES_BUILD=(
   g++=g++ cmake=cmake ninja-build=ninja pkg-config=pkg-config ccache=ccache git=git
   libssl-dev libcurl4-openssl-dev libsqlite3-dev libboost1.81-dev libkrb5-dev
   nlohmann-json3-dev libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev libsimdjson-dev
-  zlib1g-dev libzstd-dev libpcap0.8-dev
+  zlib1g-dev libzstd-dev libpcap0.8-dev libseccomp-dev
 )
 PACKAGES_START=(openssl=openssl curl=curl ca-certificates)
 PACKAGES_TEST=(

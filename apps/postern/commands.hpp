@@ -26,6 +26,7 @@ void add_logon_command(CLI::App& app, Context& context);
 /// `policy import`; after whatever adds the other commands of `policy`.
 void add_policy_import_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
+void add_watch_command(CLI::App& app, Context& context);
 
 /// `--oem-codepage` with its default, for commands that read text of old clients.
 void add_oem_code_page(CLI::App& command, std::string& name);

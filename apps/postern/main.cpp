@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
   add_logon_command(app, context);
   add_policy_import_command(app, context);
   add_bench_command(app, context);
+  add_watch_command(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

@@ -26,8 +26,8 @@ def room_of_target(target: str, rules: dict[str, Rule]) -> str | None:
     """The longest listed room that a library's name begins with (postern_account_sqlite is account); programs are apps/NAME."""
     if not target.startswith("postern_"):
         return "apps/" + target if "apps/" + target in rules else None
-    if target == "postern_cli":  # the part of the command line that its tests link
-        return "apps/postern"
+    if target in ("postern_cli", "postern_watch"):  # the parts of programs that their tests link
+        return "apps/postern" if target == "postern_cli" else "apps/postern-watch"
     name = target.removeprefix("postern_")
     fitting = [room for room in rules if name == room.replace("/", "_") or name.startswith(room.replace("/", "_") + "_")]
     return max(fitting, key=len, default=None)
@@ -137,6 +137,17 @@ class HouseLinks(unittest.TestCase):
             theirs = symbols(self.archive(room), "TDBR")
             self.assertGreater(len(theirs), 5)
             self.assertEqual(sorted(inside & theirs), [], f"{name} holds code of {room}")
+
+    def test_TheSensorLoadsOnlyWhatTheListAllows(self):
+        self.assertEqual(link_violations(self.program("postern-watch"), read_links(LINKS.read_text())["postern-watch"]), [])
+
+    def test_TheSensorHoldsNoCodeThatDerivesKeysOrDecides(self):
+        inside = symbols(self.program("postern-watch"), "TtDdBbRrWwVv")
+        self.assertGreater(len(inside), 100, "a stripped program proves nothing")
+        for room in ("ntlm", "crypto", "account", "authority"):
+            theirs = symbols(self.archive(room), "TDBR")
+            self.assertGreater(len(theirs), 5)
+            self.assertEqual(sorted(inside & theirs), [], f"postern-watch holds code of {room}")
 
     def shared_library(self) -> pathlib.Path:
         self.assertTrue((BUILD / "lib/libpostern.so.0").exists(), "libpostern is not built")

@@ -1,0 +1,21 @@
+// What postern-watch gives up once its source is open: it reads what anybody on the network may have written.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "postern-watch/options.hpp"
+
+namespace postern::watch {
+
+enum class Task : std::uint8_t { read_files, watch_interface };
+
+/// Root becomes `user` with its group alone; nobody keeps a capability, and nothing that is run later gets one. Threads must not
+/// have been started.
+[[nodiscard]] Result<void> drop_rights(const std::string& user);
+
+/// From here on the process, its later threads included, may do what its task needs and nothing else: no socket, no program, no
+/// file to write unless an output or an inventory was asked for.
+[[nodiscard]] Result<void> confine(Task task, const Options& options);
+
+}  // namespace postern::watch

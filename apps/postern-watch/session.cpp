@@ -1,0 +1,93 @@
+#include "postern-watch/session.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <optional>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "postern-watch/report.hpp"
+
+namespace postern::watch {
+namespace {
+
+/// At most 256 bytes, which getrandom gives whole or not at all once the machine has started.
+void fill_random(std::span<std::uint8_t> bytes) {
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    say("the kernel gives no random numbers");
+    ::_exit(kFault);
+  }
+}
+
+std::optional<observe::Address> address_of(const std::string& text) {
+  observe::Address address;
+  if (::inet_pton(AF_INET6, text.c_str(), address.bytes.data()) == 1) return address;
+  address.bytes[10] = address.bytes[11] = 0xff;
+  if (::inet_pton(AF_INET, text.c_str(), address.bytes.data() + 12) == 1) return address;
+  return std::nullopt;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+}  // namespace
+
+std::string random_name(std::size_t count) {
+  Bytes bytes(count);
+  fill_random(bytes);
+  return to_hex(bytes);
+}
+
+Result<std::unique_ptr<Session>> Session::open(const Options& options, std::string stream) {
+  std::unique_ptr<Session> session{new Session};
+  std::optional<inventory::Store> store;
+  if (!options.store.empty()) {
+    auto opened = inventory::Store::open(options.store);
+    if (!opened) return std::unexpected{std::move(opened).error()};
+    store.emplace(std::move(*opened));
+  }
+  POSTERN_TRY(lines, LineFile::open(options.output, options.rotate_bytes, options.rotate_files));
+  session->printer_ = std::make_unique<Printer>(options.form, std::move(lines), std::move(store), std::move(stream));
+  std::array<std::uint8_t, DigestKey::kSize> key{};
+  fill_random(key);
+  observe::LogonTrackerConfig config{.digest_key = DigestKey{key}, .host = host_name(), .random = fill_random};
+  wipe(key);
+  for (const std::string& text : options.proxies) {
+    const auto address = address_of(text);
+    if (!address) return fail(ErrorCode::invalid_input, "proxy", Error::kNoOffset, "not an IP address: " + text);
+    config.proxies.push_back(*address);
+  }
+  session->tracker_ = std::make_unique<observe::LogonTracker>(std::move(config), *session->printer_);
+  std::array<std::uint8_t, sizeof(std::uint64_t)> seed{};
+  fill_random(seed);
+  for (const std::uint8_t byte : seed) session->seed_ = session->seed_ << 8 | byte;
+  return session;
+}
+
+observe::capture::Observer::Options Session::observer_options(const Options& options) const {
+  return {.memory_limit = options.memory_limit,
+          .seed = seed_,
+          .recogniser = observe::recognise,
+          .datagram_reader = observe::observe_kerberos_datagram};
+}
+
+int Session::finish(const Options& options, const observe::capture::Statistics& statistics) {
+  tracker_->finish();
+  int code = kDone;
+  if (const auto flushed = printer_->flush(); !flushed) {
+    say_error(options, flushed.error());
+    code = kFault;
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  if (options.statistics && options.form != Form::table) {
+    const std::string line = statistics_json(statistics, tracker_->counters(), seconds) + "\n";
+    (void)!::write(STDERR_FILENO, line.data(), line.size());
+  } else if (options.statistics || options.form == Form::table || !options.live.interface.empty()) {
+    say(statistics_text(statistics, tracker_->counters(), seconds));
+  }
+  return code;
+}
+
+}  // namespace postern::watch
