@@ -106,7 +106,7 @@ class Files {
 
  private:
   bool refuse(const Source& source, Error error) {
-    if (source.from_folder && error.code == ErrorCode::unsupported) {
+    if (source.from_folder && (error.code == ErrorCode::unsupported || error.code == ErrorCode::truncated)) {
       ++passed_by_;
       return false;
     }
