@@ -23,7 +23,7 @@ constexpr int kRoundsDefault = 7, kRoundsMin = 1, kRoundsMax = 101;
 constexpr double kSecondsDefault = 0.3, kSecondsMax = 60;
 
 constexpr std::string_view kUsage =
-    "Usage: postern bench handshake|verify|batch|seal|sign|heap [--rounds N] [--seconds S] [--json]\n"
+    "Usage: postern bench handshake|verify|batch|seal|sign|heap|detection [--rounds N] [--seconds S] [--json]\n"
     "\n"
     "  handshake   whole NTLMv2 logons a second, client and server, on one thread\n"
     "  verify      the server's part alone: from NEGOTIATE to the verdict\n"
@@ -31,6 +31,7 @@ constexpr std::string_view kUsage =
     "  seal        messages of 64 bytes to 4 MiB, sealed by one end of an established session; megabytes a second\n"
     "  sign        the same, signed\n"
     "  heap        bytes that the server's side of an established session keeps on the heap, of a thousand that live at once\n"
+    "  detection   logons a second through an authority with durable events, with and without detection\n"
     "\n"
     "Runs Postern beside gss-ntlmssp and WinPR where their programs are built (cmake --preset bench), each in a process of its "
     "own,\n"
@@ -270,9 +271,27 @@ void print(const std::vector<Stack>& stacks, const std::vector<Question>& questi
   fmt::print("medians of {} alternating rounds of {} s, one thread\n", options.rounds, options.seconds);
 }
 
+/// Becomes the program of that name beside this one; returns only if there is none.
+int become(const std::string& name, const std::vector<std::string>& arguments) {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string path = self.parent_path() / name;
+  std::vector<std::string> words{path};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execv(path.c_str(), argv.data());
+  fmt::print(stderr, "postern bench: {} is not there; build it with: cmake --preset bench && cmake --build --preset bench\n", path);
+  return kExitFault;
+}
+
 }  // namespace
 
 int run_bench(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "detection") {
+    return become("postern-bench-detection", {arguments.begin() + 1, arguments.end()});
+  }
   if (std::ranges::find(arguments, "--help") != arguments.end()) {
     fmt::print("{}", kUsage);
     return kExitDone;
