@@ -1,0 +1,2 @@
+postern_fuzz(detection LINKS postern_authority_detection)
+postern_fuzz(detection_state LINKS postern_authority_detection)
