@@ -18,12 +18,11 @@ constexpr std::array<std::uint8_t, 8> kMagic{'P', 'S', 'T', 'N', 'D', 'E', 'T', 
 
 /// Each is weak by itself, and none follows from another.
 constexpr std::array kStolenHashSigns{
-    Id::new_network,      Id::workstation_missing, Id::workstation_random,   Id::machine_id_returned,
-    Id::machine_id_names, Id::tool_fingerprint,    Id::client_challenge_odd, Id::client_challenge_repeated,
-    Id::version_odd,      Id::kerberos_elsewhere,  Id::downgrade_mic,
+    Id::new_network,      Id::workstation_missing,  Id::workstation_random,        Id::machine_id_returned, Id::machine_id_names,
+    Id::tool_fingerprint, Id::client_challenge_odd, Id::client_challenge_repeated, Id::version_odd,         Id::kerberos_elsewhere,
 };
-constexpr std::size_t kSignsForWarning = 2;
-constexpr std::size_t kSignsForAlarm = 3;
+constexpr std::size_t kFewSigns = 2;
+constexpr std::size_t kManySigns = 3;
 
 /// Somebody else's logon: nothing is learned from it.
 constexpr std::array kTeachNothing{
@@ -39,15 +38,20 @@ constexpr std::array kTeachNothing{
     Id::sprayed_logon,
 };
 
+/// Two signs are a warning if one of them is, three if none is; three of which one is a warning are an alarm.
 void check_signs_together(Found& found) {
   std::size_t signs = 0;
+  bool grave = false;
   std::string evidence;
   for (const Id id : kStolenHashSigns) {
-    if (!found.has(id)) continue;
+    const auto severity = found.severity_of(id);
+    if (!severity) continue;
     ++signs;
+    grave = grave || *severity >= warning;
     evidence += (evidence.empty() ? "" : ", ") + std::string{known(id).name};
   }
-  if (signs >= kSignsForWarning) found.add(Id::pass_the_hash, signs >= kSignsForAlarm ? alarm : warning, std::move(evidence));
+  const std::size_t weight = signs + (grave ? 1 : 0);
+  if (weight > kFewSigns) found.add(Id::pass_the_hash, weight > kManySigns ? alarm : warning, std::move(evidence));
 }
 
 }  // namespace

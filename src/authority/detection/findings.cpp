@@ -28,7 +28,7 @@ constexpr std::array kKnown{
     Known{Id::relay_target_host, "relay-target-host", warning, "the client meant another host"},
     Known{Id::relay_bindings, "relay-bindings", alarm, "the response is bound to another TLS channel than this one"},
     Known{Id::response_replayed, "response-replayed", alarm, "a response that was seen before came again for another challenge"},
-    Known{Id::mic_missing, "mic-missing", alarm,
+    Known{Id::mic_missing, "mic-missing", warning,
           "the response announces a MIC and the message has none: it was cut out on its way"},
     Known{Id::mic_wrong, "mic-wrong", alarm, "the MIC is wrong: the messages were altered on their way"},
 
@@ -119,6 +119,10 @@ void Found::add(Id id, event::Severity severity, std::string evidence) {
   findings_.push_back(finding(id, severity, std::move(evidence)));
 }
 
-bool Found::has(Id id) const { return std::ranges::find(ids_, id) != ids_.end(); }
+std::optional<event::Severity> Found::severity_of(Id id) const {
+  const auto place = std::ranges::find(ids_, id);
+  if (place == ids_.end()) return std::nullopt;
+  return findings_[static_cast<std::size_t>(place - ids_.begin())].severity;
+}
 
 }  // namespace postern::authority::detection

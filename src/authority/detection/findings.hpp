@@ -87,8 +87,9 @@ inline constexpr std::size_t kMaxEvidenceBytes = 256;
 class Found {
  public:
   void add(Id id, event::Severity severity, std::string evidence = {});
-  [[nodiscard]] bool has(Id id) const;
-  [[nodiscard]] const std::vector<Id>& ids() const { return ids_; }
+  [[nodiscard]] bool has(Id id) const { return severity_of(id).has_value(); }
+  /// Nothing if it was not found.
+  [[nodiscard]] std::optional<event::Severity> severity_of(Id id) const;
   [[nodiscard]] std::vector<event::Finding> take() && { return std::move(findings_); }
 
  private:

@@ -99,7 +99,8 @@ void Learned::check_habit(const Habit& habit, const Traits& traits, event::Sever
        {std::pair{Trait::sign, "signing"}, std::pair{Trait::seal, "sealing"}, std::pair{Trait::key_128, "keys of 128 bits"}}) {
     if (habit.is_broken(trait, traits)) lost += (lost.empty() ? "" : ", ") + std::string{name};
   }
-  if (!lost.empty()) found.add(Id::downgrade_session, severity, lost + " lost; " + same);
+  // The same library seals for one program and signs for another (Samba), so sealing alone says little.
+  if (!lost.empty()) found.add(Id::downgrade_session, lost == "sealing" ? info : severity, lost + " lost; " + same);
 }
 
 void Learned::check(const Observation& seen, const Lesson& lesson, Found& found) {

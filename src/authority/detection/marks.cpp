@@ -92,9 +92,12 @@ Lesson lesson_of(const Observation& seen, const Marker& marker) {
   lesson.account_service = marker.of({kAccountService, lesson.account, service});
   const std::uint64_t client = lesson.named ? lesson.workstation : lesson.address;
   lesson.pair = marker.of({kPair, lesson.account, client, service, seen.tls ? 1U : 0U});
+  // Who has the server's time and sends LMv2 all the same knows nothing of MICs (MS-NLMP 3.1.5.1.2): the JDK, which is like
+  // Chromium in everything else. Where the time was taken out of the CHALLENGE, both send LMv2, and nothing is concluded.
+  const bool knows_no_mic = seen.server_time == Echo::ours && seen.lm_field == LmField::response;
   const std::uint64_t form = (std::uint64_t{seen.offered_flags & ~kDroppable} << 32) |
-                             (std::uint64_t{seen.blob_tail_bytes & 0xFF} << 8) | (seen.machine_id.empty() ? 0U : 2U) |
-                             (seen.spnego ? 1U : 0U);
+                             (std::uint64_t{seen.blob_tail_bytes & 0xFF} << 8) | (knows_no_mic ? 4U : 0U) |
+                             (seen.machine_id.empty() ? 0U : 2U) | (seen.spnego ? 1U : 0U);
   lesson.program = marker.of({kProgram, lesson.pair, form, load_le<std::uint64_t>(seen.version_bytes.data())});
   lesson.traits = traits_of(seen);
   return lesson;
