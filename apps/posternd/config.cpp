@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "account/password.hpp"
+#include "authority/detection/network.hpp"
+#include "base/bytes.hpp"
 #include "edge/config/section.hpp"
 #include "policy/policy.hpp"
 
@@ -26,6 +28,7 @@ constexpr std::int64_t kDefaultOldPasswordMinutes = 60;  // Lsa\\OldPasswordAllo
 constexpr std::int64_t kMaxOldPasswordMinutes = 7 * 1'440;
 constexpr std::int64_t kMaxWorkers = 256;
 constexpr std::int64_t kMaxHandshakeSeconds = 60;  // R40
+constexpr std::size_t kMachineIdBytes = 32;        // MS-NLMP 2.2.2.2
 
 /// A user by name or number.
 void read_uid(Section& section, std::string_view key, const toml::node& node, std::uint32_t& out) {
@@ -102,6 +105,27 @@ void read_password(Section section, authority::Config& config) {
   section.refuse_unknown_keys();
 }
 
+void read_detection(Section section, authority::detection::Settings& detection) {
+  bool enabled = true;
+  section.boolean("enabled", enabled);
+  detection.detection = enabled ? authority::detection::Switch::on : authority::detection::Switch::off;
+  section.texts("own_addresses", detection.own_addresses);
+  for (const std::string& address : detection.own_addresses) {
+    if (!authority::detection::Address::parse(address))
+      section.wrong("own_addresses", "holds " + address + ", which is no IP address");
+  }
+  section.texts("own_machine_ids", detection.own_machine_ids);
+  for (std::string& id : detection.own_machine_ids) {
+    const auto bytes = from_hex(id);
+    if (!bytes || bytes->size() != kMachineIdBytes) {
+      section.wrong("own_machine_ids", "holds something else than 64 hexadecimal digits");
+    } else {
+      id = to_hex(*bytes);
+    }
+  }
+  section.refuse_unknown_keys();
+}
+
 void read_service(Section section, const policy::Policy& defaults, authority::Config& config) {
   authority::Service service;
   service.policy = defaults;
@@ -172,6 +196,7 @@ void read_all(Section& root, DaemonConfig& config) {
   read_names(root.table("names"), config);
   read_lockout(root.table("lockout"), config.authority.lockout);
   read_password(root.table("password"), config.authority);
+  read_detection(root.table("detection"), config.authority.detection);
 
   policy::Policy defaults;
   read_policy(root.table("policy"), defaults);

@@ -16,9 +16,11 @@
 #include "authority/authority.hpp"
 #include "authority/environment.hpp"
 #include "config.hpp"
+#include "detection_state.hpp"
 #include "edge/ipc/server/admin.hpp"
 #include "edge/ipc/server/server.hpp"
 #include "event/json_lines_sink.hpp"
+#include "finding_log.hpp"
 
 namespace postern::posternd {
 namespace {
@@ -66,7 +68,11 @@ int serve(const std::string& config_path, DaemonConfig config, int ready_fd) {
     sink = std::move(*opened);
   }
   authority::SystemEnvironment environment;
-  authority::Authority authority{config.authority, **store, environment, sink.get()};
+  FindingLog findings{sink.get(), [](FindingLog::Level level, const std::string& line) {
+                        spdlog::log(level == FindingLog::Level::error ? spdlog::level::err : spdlog::level::warn, "{}", line);
+                      }};
+  authority::Authority authority{config.authority, **store, environment, &findings};
+  const DetectionState detection{config.store.directory + "/detection.state", authority.detector()};
   ipc::Admin admin{**store, authority, environment};
   auto server = ipc::Server::listen(config.server, authority,
                                     [&admin](std::string_view request, std::uint32_t uid) { return admin.handle(request, uid); });

@@ -70,6 +70,31 @@ TEST(DaemonConfigFile, PasswordRulesAreAGoodDomainsUnlessTheFileSaysOtherwise) {
   EXPECT_FALSE(parse_config(kPaths + "[password]\nmin_length = 257\n", "x.toml"));
 }
 
+TEST(DaemonConfigFile, SaysWhatDetectionKnowsOfThisMachine) {
+  const std::string id(64, 'A');
+  const auto config = parse_config(
+      kPaths + "[detection]\nenabled = false\nown_addresses = [\"192.0.2.1\", \"2001:db8::1\"]\nown_machine_ids = [\"" + id +
+          "\"]\n",
+      "x.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->authority.detection.detection, authority::detection::Switch::off);
+  EXPECT_EQ(config->authority.detection.own_addresses, (std::vector<std::string>{"192.0.2.1", "2001:db8::1"}));
+  EXPECT_EQ(config->authority.detection.own_machine_ids, (std::vector<std::string>{std::string(64, 'a')}));
+  EXPECT_EQ(parse_config(kPaths, "x.toml")->authority.detection, authority::detection::Settings{}) << "on by default";
+}
+
+TEST(DaemonConfigFile, R38_NamesWhatIsWrongAboutDetection) {
+  for (const auto& [line, why] : {std::pair{"own_addresses = [\"192.0.2.0/24\"]",
+                                            "x.toml:6: detection.own_addresses: holds 192.0.2.0/24, which is no IP address"},
+                                  std::pair{"own_machine_ids = [\"abcd\"]",
+                                            "x.toml:6: detection.own_machine_ids: holds something else than 64 hexadecimal digits"},
+                                  std::pair{"enabled = 1", "x.toml:6: detection.enabled: must be true or false"}}) {
+    const auto config = parse_config(kPaths + "[detection]\n" + line + "\n", "x.toml");
+    ASSERT_FALSE(config) << line;
+    EXPECT_EQ(config.error().message, why);
+  }
+}
+
 TEST(DaemonConfigFile, TheDefaultsAreTheStrictOnes) {
   const auto config =
       parse_config(kPaths + "[[service]]\nname = \"web\"\n[[peer]]\nname = \"g\"\nservices = [\"web\"]\n", "x.toml");
