@@ -317,7 +317,9 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   judgement->facts.account.domain = clip_utf8(claimed.domain, ntlm::kMaxNameBytes);
   judgement->facts.account.name = clip_utf8(claimed.name, ntlm::kMaxNameBytes);
   if (decisions.denied()) {
-    detect(*judgement, answered->pending, Proof::not_compared, nullptr);
+    // Whose account it is, is looked up for detection alone: a decoy raises its alarm on any use.
+    auto slot = accounts_.lock(resolve(current->domains, claimed));
+    detect(*judgement, answered->pending, Proof::not_compared, slot ? &**slot : nullptr);
     judgement->block(decisions);  // nothing is compared, charged or refunded (R39)
     return conclude(std::move(judgement), answer);
   }

@@ -280,6 +280,34 @@ TEST_F(SuspectAccountTest, AMachineAccountFromAnotherAddressIsTold) {
   EXPECT_EQ(found(), Severities{});
 }
 
+TEST_F(SuspectAccountTest, ACanaryRaisesAnAlarmOnAnyUse) {
+  ASSERT_TRUE(sqlite_->change(alice_.id, {.canary = true}));
+  Play play;
+  EXPECT_EQ(plays(play), NtStatus::success);
+  EXPECT_EQ(found().at("canary"), kAlarm);
+  EXPECT_EQ(evidence("canary"), "with the right password");
+  play.password = kWrongPassword;
+  EXPECT_EQ(plays(play), NtStatus::wrong_password);
+  EXPECT_EQ(found().at("canary"), kAlarm);
+  play.response = ntlm::ResponseKind::danger_ntlm_v1;
+  EXPECT_EQ(plays(play), NtStatus::logon_failure) << "LmCompatibilityLevel: nothing is compared";
+  EXPECT_EQ(found().at("canary"), kAlarm);
+  add_account("bob");
+  Play bob;
+  bob.user = "bob";
+  EXPECT_EQ(plays(bob), NtStatus::success);
+  EXPECT_EQ(found(), Severities{});
+}
+
+TEST_F(SuspectAccountTest, NtlmByAProtectedUserIsToldAndRefused) {
+  ASSERT_TRUE(sqlite_->change(alice_.id, {.protected_user = true}));
+  EXPECT_NE(plays({}), NtStatus::success);
+  EXPECT_EQ(found().at("protected-user"), kWarning);
+  ASSERT_TRUE(sqlite_->change(alice_.id, {.protected_user = false}));
+  EXPECT_EQ(plays({}), NtStatus::success);
+  EXPECT_EQ(found(), Severities{});
+}
+
 // ---- guessing -------------------------------------------------------------------------------------------------------------------
 
 TEST_F(GuessingTest, WrongPasswordsForTenAccountsFromOneAddressAreSpraying) {

@@ -45,7 +45,7 @@ constexpr std::array kKnown{
           "this client sent channel bindings to this service before, and now none"},
     Known{Id::downgrade_target_name, "downgrade-target-name", warning,
           "this client named its target to this service before, and now none"},
-    Known{Id::downgrade_session, "downgrade-session", warning,
+    Known{Id::downgrade_session, "downgrade-session", info,
           "this client negotiated signing, sealing or 128 bits with this service before, and now less"},
     Known{Id::downgrade_package, "downgrade-package", info, "this account used Kerberos for this service before, and now NTLM"},
 

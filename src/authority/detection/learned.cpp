@@ -99,8 +99,9 @@ void Learned::check_habit(const Habit& habit, const Traits& traits, event::Sever
        {std::pair{Trait::sign, "signing"}, std::pair{Trait::seal, "sealing"}, std::pair{Trait::key_128, "keys of 128 bits"}}) {
     if (habit.is_broken(trait, traits)) lost += (lost.empty() ? "" : ", ") + std::string{name};
   }
-  // The same library seals for one program and signs for another (Samba), so sealing alone says little.
-  if (!lost.empty()) found.add(Id::downgrade_session, lost == "sealing" ? info : severity, lost + " lost; " + same);
+  // Programs differ in just these flags (rubyntlm and the JDK), and one library seals or signs as its program asks: by itself it
+  // says little, and somebody in between who takes them off has to take the MIC off as well.
+  if (!lost.empty()) found.add(Id::downgrade_session, info, lost + " lost");
 }
 
 void Learned::check(const Observation& seen, const Lesson& lesson, Found& found) {
