@@ -14,6 +14,7 @@ struct LogonArguments {
   std::string user{};
   std::string package = "offered";
   std::string ca_file{};
+  std::vector<std::string> settings{};
   bool password_stdin = false;
   bool insecure = false;
 };
@@ -29,6 +30,11 @@ Result<LogonOptions> logon_options(const LogonArguments& arguments) {
                     : arguments.package == "negotiate" ? LogonPackage::negotiate
                                                        : LogonPackage::offered;
   options.tls.ca_file = arguments.ca_file;
+  for (const std::string& setting : arguments.settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) return fail(ErrorCode::invalid_input, "--set", Error::kNoOffset, "NAME=VALUE is wanted");
+    POSTERN_CHECK(policy::set(options.policy, setting.substr(0, equals), setting.substr(equals + 1)));
+  }
   if (arguments.insecure) options.tls.peer = PeerCheck::danger_none;
   POSTERN_TRY(line, read_secret_line());
   POSTERN_TRY(hash, nt_hash_of_line(line, CredentialForm::password));
@@ -62,16 +68,24 @@ ExitCode run_logon(const LogonArguments& arguments, const Output& output) {
 void add_logon_command(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<LogonArguments>();
   CLI::App* logon = app.add_subcommand("logon", "Log on to a web server and show the eight steps");
-  logon->add_option("URL", arguments->url, "http:// or https://; redirects to other origins get no logon")->required();
+  logon
+      ->add_option("URL", arguments->url,
+                   "http:// or https://; redirects to other origins get no logon unless OutgoingHosts names the host")
+      ->required();
   logon->add_option("-u,--user", arguments->user, "DOMAIN\\name, name@domain or name")->required();
   logon->add_flag("--password-stdin", arguments->password_stdin, "The first line of standard input is the password")->required();
   logon->add_option("--package", arguments->package, "ntlm or negotiate; what the server offers if left out")
       ->check(CLI::IsMember({"offered", "ntlm", "negotiate"}));
   logon->add_option("--ca", arguments->ca_file, "Trust the certificates in this file instead of the system's");
+  logon
+      ->add_option("--set", arguments->settings,
+                   "A setting of the client's policy, NAME=VALUE: OutgoingHosts, ClientAllowedNTLMServers, ...")
+      ->allow_extra_args(false);
   logon->add_flag("--insecure", arguments->insecure, "Do not verify the server's certificate");
   logon->footer(
       "Example:\n"
       "  postern logon https://www.example.org/ -u 'EXAMPLE\\alice' --password-stdin < password.txt\n"
+      "  ... --set OutgoingHosts='*.example.org' --set RestrictSendingNTLMTraffic=1\n"
       "Exit code: 0 logged on and answered with 2xx, 1 refused, 3 a fault.");
   logon->callback(
       [arguments, &context] { context.run = [arguments](const Output& output) { return run_logon(*arguments, output); }; });

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "edge/binding/binding.hpp"
+#include "policy/loopback.hpp"
 
 namespace postern::cli {
 namespace {
@@ -191,6 +192,14 @@ Result<HttpResponse> HttpConnection::get(const Url& url, const std::optional<std
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   state.response.status = static_cast<unsigned>(status);
   return std::move(state.response);
+}
+
+bool HttpConnection::is_local() const {
+  const char* theirs = nullptr;
+  const char* ours = nullptr;
+  if (curl_easy_getinfo(state_->easy.get(), CURLINFO_PRIMARY_IP, &theirs) != CURLE_OK || theirs == nullptr) return false;
+  if (curl_easy_getinfo(state_->easy.get(), CURLINFO_LOCAL_IP, &ours) != CURLE_OK || ours == nullptr) return false;
+  return *theirs != '\0' && (std::string_view{theirs} == ours || policy::is_loopback(theirs));
 }
 
 Result<std::optional<ntlm::ChannelBindingHash>> HttpConnection::channel_bindings() const {

@@ -66,6 +66,8 @@ class HttpConnection {
   /// The bindings to the certificate that the server showed on the connection of the last `get`: none without TLS, an error for a
   /// certificate that cannot be bound (R43).
   [[nodiscard]] Result<std::optional<ntlm::ChannelBindingHash>> channel_bindings() const;
+  /// Whether both ends of the last request's connection are this machine's: one address, or loopback.
+  [[nodiscard]] bool is_local() const;
 
  private:
   struct State;

@@ -4,11 +4,13 @@
 #include <cerrno>
 #include <chrono>
 #include <sys/random.h>
+#include <unistd.h>
 #include <utility>
 #include <variant>
 
 #include "ntlm/initiator.hpp"
 #include "ntlm/spnego_initiator.hpp"
+#include "postern/outgoing.hpp"
 #include "postern/token_show.hpp"
 #include "wire/av_pairs.hpp"
 
@@ -29,6 +31,15 @@ Result<void> fill_random(MutableByteView bytes) {
 FileTime now() {
   const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
   return FileTime::from_unix_microseconds(std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count());
+}
+
+/// What a CHALLENGE of this machine's own server side would call it.
+ntlm::OwnNames own_names() {
+  constexpr std::size_t kMaxNetbiosBytes = 15;
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return {};
+  const std::string host = name.data();
+  return {host.substr(0, std::min(host.find('.'), kMaxNetbiosBytes)), host};
 }
 
 bool same_word(std::string_view a, std::string_view b) { return upper_case_utf8(a) == upper_case_utf8(b); }
@@ -134,6 +145,8 @@ class Logon {
     config.credentials.domain = options_.domain;
     config.credentials.nt_hash = options_.nt_hash.duplicate();
     config.target_name = "HTTP/" + url_.host();
+    config.own_names = own_names();
+    if (connection_.is_local()) config.local_call = ntlm::LocalCall::shown;
     if (auto bindings = connection_.channel_bindings()) {
       config.channel_bindings = *bindings;
       binding_ = *bindings ? "present" : "zero";
@@ -222,14 +235,13 @@ Result<LogonResult> log_on(LogonOptions options, const OnStep& on_step) {
   std::string_view scheme;
   HttpResponse response;
   HttpConnection connection{options.tls};
+  Json notes = Json::array();  // what the policy wants recorded
   for (int redirects = 0;; ++redirects) {
     POSTERN_TRY(first, connection.get(url, std::nullopt, Reuse::may_connect));
     response = std::move(first);
     if (response.status == 401) {
-      if (!url.same_origin(options.url)) {
-        return fail(ErrorCode::policy, "URL", Error::kNoOffset,
-                    "redirected to " + url.text() + ", which asks for a logon: it is meant for " + options.url.origin() + " only");
-      }
+      POSTERN_TRY(outgoing, check_outgoing(options.policy, options.url, url));
+      if (!outgoing.note.empty()) notes.push_back(outgoing.note);
       POSTERN_TRY(chosen, choose_scheme(response, options.package));
       scheme = chosen;
       POSTERN_TRY(answer, Logon(connection, url, options, scheme, on_step).run());
@@ -246,6 +258,7 @@ Result<LogonResult> log_on(LogonOptions options, const OnStep& on_step) {
   result.allowed = logged_on && response.status / 100 == 2;
   result.object = Json{{"allowed", result.allowed}, {"http_status", response.status}, {"url", url.text()}};
   if (logged_on) result.object["package"] = scheme;
+  if (!notes.empty()) result.object["audit"] = std::move(notes);
   if (!logged_on && response.status != 401) result.object["note"] = "the server asked for no logon";
   return result;
 }

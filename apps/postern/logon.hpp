@@ -6,6 +6,7 @@
 
 #include "base/keys.hpp"
 #include "base/result.hpp"
+#include "policy/policy.hpp"
 #include "postern/http_client.hpp"
 #include "postern/output.hpp"
 
@@ -23,6 +24,7 @@ struct LogonOptions {
   NtHash nt_hash{};
   LogonPackage package = LogonPackage::offered;
   TlsOptions tls{};
+  policy::Policy policy{};  ///< at point client; the URL is a rule for its own origin
 };
 
 /// Called for each of the eight steps as it happens: its number, what happened, and the facts (docs/json.md). Never a secret.
@@ -34,8 +36,9 @@ struct LogonResult {
   Json object{};  ///< docs/json.md, without the steps
 };
 
-/// Asks for the URL, logs on where its own origin demands it, and follows redirects: to another origin without the logon, and no
-/// NTLM is ever sent there (R25). Errors: `io`, `timeout`, the malformed family, `mic_wrong` for a server that proves nothing.
+/// Asks for the URL, logs on where it is demanded, and follows redirects: another origin gets no NTLM unless OutgoingHosts names it
+/// (R25). A CHALLENGE with this machine's names is answered only on a connection whose two ends are this machine's (R24). Errors:
+/// `io`, `timeout`, `policy`, the malformed family, `mic_wrong` for a server that proves nothing.
 [[nodiscard]] Result<LogonResult> log_on(LogonOptions options, const OnStep& on_step);
 
 }  // namespace postern::cli
