@@ -33,7 +33,6 @@ enum class Guess : std::uint8_t {
 };
 
 constexpr std::uint16_t kKerberosPort = 88;
-constexpr std::uint16_t kTelnetPort = 23;
 constexpr std::uint16_t kPop3Port = 110;
 constexpr std::uint16_t kNntpPort = 119;
 
