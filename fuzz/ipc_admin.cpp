@@ -70,7 +70,7 @@ class House {
 
   Json ask(std::string_view request) {
     ipc::Admin admin{*store_, *authority_, environment_};
-    answer_ = admin.handle(request, 0);
+    answer_ = admin.handle(request, {0, ipc::AdminRights::everything});
     Json answer = Json::parse(answer_, nullptr, false);
     POSTERN_INVARIANT(answer.is_object() && answer.size() == 1);
     POSTERN_INVARIANT(answer.contains("ok") || answer.contains("error"));

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unistd.h>
 
+#include "edge/confine/confine.hpp"
 #include "edge/http/gateway.hpp"
 #include "edge/http/log.hpp"
 #include "edge/http/notify.hpp"
@@ -111,6 +112,11 @@ int serve(const Options& options) {
   if (!config) {
     fmt::print(stderr, "{}\n", config.error().message);
     return kWrongUsage;
+  }
+  // Before the first client is heard (R35).
+  if (const auto confined = confine::confine(confine::Profile::gateway); !confined) {
+    fmt::print(stderr, "{}\n", confined.error().message);
+    return kFault;
   }
   auto gateway = http::Gateway::start(std::move(*config));
   if (!gateway) {

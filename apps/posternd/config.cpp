@@ -26,6 +26,8 @@ constexpr std::int64_t kMaxPasswordDays = 3'650;
 constexpr std::int64_t kDefaultMinAgeDays = 1;           // as in a domain
 constexpr std::int64_t kDefaultOldPasswordMinutes = 60;  // Lsa\\OldPasswordAllowedPeriod
 constexpr std::int64_t kMaxOldPasswordMinutes = 7 * 1'440;
+constexpr std::int64_t kMaxRetentionDays = 36'500;
+constexpr std::int64_t kMaxEvents = 1'000'000'000'000;
 constexpr std::int64_t kMaxWorkers = 256;
 constexpr std::int64_t kMaxHandshakeSeconds = 60;  // R40
 constexpr std::size_t kMachineIdBytes = 32;        // MS-NLMP 2.2.2.2
@@ -41,6 +43,18 @@ void read_uid(Section& section, std::string_view key, const toml::node& node, st
     out = entry->pw_uid;
   } else {
     section.wrong(node, key, "must be a user's name or number");
+  }
+}
+
+void read_uids(Section& section, std::string_view key, std::vector<std::uint32_t>& out) {
+  const toml::node* node = section.find(key);
+  if (node == nullptr) return;
+  const auto* list = node->as_array();
+  if (list == nullptr) return section.wrong(*node, key, "must be a list of users");
+  for (const toml::node& user : *list) {
+    std::uint32_t uid = 0;
+    read_uid(section, key, user, uid);
+    out.push_back(uid);
   }
 }
 
@@ -171,6 +185,14 @@ void read_peer(Section section, authority::Config& config) {
   config.peers.push_back(std::move(peer));
 }
 
+void read_retention(Section section, authority::RetentionLimits& limits) {
+  std::int64_t days = 0;
+  section.number("days", days, 0, kMaxRetentionDays);
+  limits.age = std::chrono::days{days};
+  section.number("max_events", limits.max_events, 0, kMaxEvents);
+  section.refuse_unknown_keys();
+}
+
 void read_all(Section& root, DaemonConfig& config) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   config.server.workers = cores;
@@ -197,20 +219,14 @@ void read_all(Section& root, DaemonConfig& config) {
   read_lockout(root.table("lockout"), config.authority.lockout);
   read_password(root.table("password"), config.authority);
   read_detection(root.table("detection"), config.authority.detection);
+  read_retention(root.table("retention"), config.retention);
 
   policy::Policy defaults;
   read_policy(root.table("policy"), defaults);
   for (Section& section : root.tables("service")) read_service(section, defaults, config.authority);
   for (Section& section : root.tables("peer")) read_peer(section, config.authority);
-  if (const toml::node* admins = root.find("admins")) {
-    const auto* list = admins->as_array();
-    if (list == nullptr) root.wrong(*admins, "admins", "must be a list of users");
-    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-      std::uint32_t uid = 0;
-      read_uid(root, "admins", *list->get(i), uid);
-      config.server.admin_uids.push_back(uid);
-    }
-  }
+  read_uids(root, "admins", config.server.admin_uids);
+  read_uids(root, "observers", config.server.observer_uids);
   root.refuse_unknown_keys();
   for (const auto& [key, value] :
        {std::pair{"state_directory", &config.store.directory}, std::pair{"key_file", &config.store.key_file},

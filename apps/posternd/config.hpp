@@ -5,6 +5,7 @@
 
 #include "account/sqlite/open.hpp"
 #include "authority/config.hpp"
+#include "authority/retention.hpp"
 #include "base/result.hpp"
 #include "edge/ipc/server/server.hpp"
 
@@ -15,6 +16,7 @@ struct DaemonConfig {
   account::sqlite::Config store{};
   ipc::ServerConfig server{};
   std::string event_log{};  ///< file of JSON lines; empty: none
+  authority::RetentionLimits retention{};
 };
 
 /// Reads the file. Errors: `io`; `invalid_input` with file, line and key (R38).

@@ -15,8 +15,10 @@
 #include "account/sqlite/open.hpp"
 #include "authority/authority.hpp"
 #include "authority/environment.hpp"
+#include "authority/retention.hpp"
 #include "config.hpp"
 #include "detection_state.hpp"
+#include "edge/confine/confine.hpp"
 #include "edge/ipc/server/admin.hpp"
 #include "edge/ipc/server/server.hpp"
 #include "event/json_lines_sink.hpp"
@@ -73,9 +75,14 @@ int serve(const std::string& config_path, DaemonConfig config, int ready_fd) {
                       }};
   authority::Authority authority{config.authority, **store, environment, &findings};
   const DetectionState detection{config.store.directory + "/detection.state", authority.detector()};
+  authority::Retention retention{**store, environment, config.retention, [](const Result<std::uint64_t>& removed) {
+                                   if (!removed) return spdlog::warn("retention: {}", removed.error().to_line());
+                                   spdlog::info("retention: {} events removed", *removed);
+                                 }};
   ipc::Admin admin{**store, authority, environment};
-  auto server = ipc::Server::listen(config.server, authority,
-                                    [&admin](std::string_view request, std::uint32_t uid) { return admin.handle(request, uid); });
+  auto server = ipc::Server::listen(config.server, authority, [&admin](std::string_view request, const ipc::AdminPeer& peer) {
+    return admin.handle(request, peer);
+  });
   if (!server) {
     spdlog::critical("{}", server.error().to_line());
     return kFault;
@@ -89,12 +96,18 @@ int serve(const std::string& config_path, DaemonConfig config, int ready_fd) {
     auto next = load_config(config_path);
     if (!next) return spdlog::error("the configuration stays as it was: {}", next.error().message);
     authority.reconfigure(next->authority);
-    (*server)->set_peers(next->server.peers, next->server.admin_uids);
+    retention.set_limits(next->retention);
+    (*server)->set_peers(next->server.peers, next->server.admin_uids, next->server.observer_uids);
     if (sink) {
       if (const auto reopened = sink->reopen(); !reopened) spdlog::error("event log: {}", reopened.error().to_line());
     }
     spdlog::info("configuration read anew");
   });
+  // Everything is open that has to be; nothing has been served yet (R35).
+  if (const auto confined = confine::confine(confine::Profile::authority); !confined) {
+    spdlog::critical("{}", confined.error().to_line());
+    return kFault;
+  }
   announce(ready_fd, config);
   (*server)->run();
   spdlog::info("stopped");

@@ -79,6 +79,7 @@ struct EventRecord {
   std::string server{};
   std::string version{};  ///< "NTLMv2"
   std::string json{};     ///< at most kMaxEventBytes
+  std::string client{};   ///< address
   bool operator==(const EventRecord&) const = default;
 };
 inline constexpr std::size_t kMaxEventBytes = 256 * 1024;
@@ -96,6 +97,9 @@ struct EventFilter {
   std::string outcome{};
   std::optional<FileTime> from{};   ///< inclusive
   std::optional<FileTime> until{};  ///< exclusive
+  std::string client{};             ///< address, as the event has it
+  std::string finding{};            ///< id of a finding
+  std::string setting{};            ///< that said audit, deny or depends
 };
 inline constexpr std::size_t kMaxEventsPerRead = 10'000;
 inline constexpr std::size_t kMaxAccountsPerRead = 10'000;
@@ -112,6 +116,29 @@ struct CounterUpdate {
 struct LogonCommit {
   EventRecord event{};
   std::optional<CounterUpdate> counters{};
+  /// What the event is found by beside its columns (`tag_of_…`): written with it, gone with it. At most kMaxEventTags.
+  std::vector<std::string> tags{};
+};
+inline constexpr std::size_t kMaxEventTags = 64;
+
+// What is rare enough to be looked for: the rest is found by reading on. The store itself adds those of outcome and version.
+[[nodiscard]] inline std::string tag_of_finding(std::string_view id) { return "finding:" + std::string{id}; }
+[[nodiscard]] inline std::string tag_of_setting(std::string_view name) { return "setting:" + std::string{name}; }
+/// Empty for success.
+[[nodiscard]] inline std::string tag_of_outcome(std::string_view outcome) {
+  return outcome.empty() || outcome == "success" ? std::string{} : "outcome:" + std::string{outcome};
+}
+/// Empty for NTLMv2.
+[[nodiscard]] inline std::string tag_of_version(std::string_view version) {
+  return version.empty() || version == "NTLMv2" ? std::string{} : "version:" + std::string{version};
+}
+
+/// The sequence numbers of the events that are kept. They have no gaps: what is below `first` was removed. Nothing kept: `first` is
+/// `last` + 1.
+struct EventExtent {
+  std::uint64_t first = 1;
+  std::uint64_t last = 0;  ///< ever given
+  bool operator==(const EventExtent&) const = default;
 };
 
 enum class CounterOutcome : std::uint8_t {
@@ -153,6 +180,7 @@ class Store {
                                                                      std::size_t limit) = 0;
   /// The newest `limit` events that match, oldest of them first.
   [[nodiscard]] virtual Result<std::vector<StoredEvent>> list_last_events(const EventFilter& filter, std::size_t limit) = 0;
+  [[nodiscard]] virtual Result<EventExtent> event_extent() = 0;
 
   // Commands of an admin, each in one transaction. Errors: invalid_input, not_found, conflict (a name that is taken), io, timeout.
 
@@ -176,6 +204,8 @@ class Store {
   [[nodiscard]] virtual Result<std::vector<CounterOutcome>> commit_logons(std::span<const LogonCommit> commits) = 0;
   /// Removes events older than `before`, at most `limit` of them; how many went.
   [[nodiscard]] virtual Result<std::size_t> remove_events(FileTime before, std::size_t limit) = 0;
+  /// Removes the oldest events, at most `limit` of them and none after `sequence`; how many went.
+  [[nodiscard]] virtual Result<std::size_t> remove_events_through(std::uint64_t sequence, std::size_t limit) = 0;
 
   // Caches (R44). No input or output, no lock: fit for each logon.
 

@@ -347,7 +347,9 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
     judgement->deny(NtStatus::logon_failure, "the client keeps sending wrong passwords and is held off");
     return conclude(std::move(judgement), answer);
   }
+  const std::uint64_t compare_from = environment_.monotonic_ticks();
   compare(*judgement, std::move(*answered), request, **slot);
+  statistics_.compare.add(environment_.monotonic_ticks() - compare_from);
   judgement->slot = slot->share();
   // Queued while the account is locked: the order of the commits is the order of the counters.
   conclude(std::move(judgement), answer);
@@ -511,9 +513,13 @@ void Authority::conclude(std::shared_ptr<Judgement> judgement, const Answer& ans
   }
 
   Committer::Job job;
-  job.commit = {record_of(event), judgement->counters};
+  job.commit = {record_of(event), judgement->counters, tags_of(event)};
   job.event = std::make_shared<const event::LogonEvent>(std::move(event));
-  job.done = [this, judgement, answer](const Committer::Outcome& outcome) { answer_recorded(judgement, outcome, answer); };
+  job.done = [this, judgement, answer, submitted = environment_.monotonic_ticks()](const Committer::Outcome& outcome) {
+    statistics_.commit.add(environment_.monotonic_ticks() - submitted);
+    if (outcome) statistics_.logons.add(judgement->outcome, judgement->facts.ntlm.version, judgement->policy);
+    answer_recorded(judgement, outcome, answer);
+  };
   if (!committer_.submit(std::move(job))) {
     answer_recorded(judgement, fail(ErrorCode::timeout, "too many logons wait to be recorded"), answer);
   }

@@ -18,6 +18,7 @@
 #include "authority/environment.hpp"
 #include "authority/handshake_table.hpp"
 #include "authority/name_resolution.hpp"
+#include "authority/statistics.hpp"
 #include "base/keyed_digest.hpp"
 #include "ntlm/authority_protocol.hpp"
 
@@ -62,6 +63,8 @@ class Authority {
   [[nodiscard]] Committer::Counters committed() const { return committer_.counters(); }
   /// What it has learned is saved and loaded by the program; logons by other packages are told to it.
   [[nodiscard]] detection::Detector& detector() { return detector_; }
+  [[nodiscard]] std::size_t queued_commits() const { return committer_.queued(); }
+  [[nodiscard]] Statistics& statistics() { return statistics_; }
 
  private:
   /// What all requests share and a reload swaps as a whole.
@@ -100,6 +103,7 @@ class Authority {
   mutable std::mutex snapshot_mutex_{};
   std::shared_ptr<const Snapshot> snapshot_{};
   std::atomic<std::uint64_t> begun_{0}, allowed_{0}, denied_{0}, comparisons_{0}, hashes_compared_{0}, backed_off_{0};
+  Statistics statistics_{};
   Committer committer_;  // last: its thread uses the rest until it ends
 };
 

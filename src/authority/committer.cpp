@@ -33,6 +33,11 @@ Committer::Counters Committer::counters() const {
   return counters_;
 }
 
+std::size_t Committer::queued() const {
+  const std::lock_guard lock{mutex_};
+  return queue_.size();
+}
+
 void Committer::run() {
   std::deque<Job> batch;
   for (;;) {

@@ -46,6 +46,7 @@ class Committer {
     std::uint64_t sink_failures = 0;
   };
   [[nodiscard]] Counters counters() const;
+  [[nodiscard]] std::size_t queued() const;
 
  private:
   void run();

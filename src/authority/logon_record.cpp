@@ -101,8 +101,21 @@ account::EventRecord record_of(const event::LogonEvent& event) {
   record.account = (domain.empty() ? "" : domain + "\\") + event.account.name.value_or("");
   record.server = event.server.name.value_or("");
   if (event.ntlm.version) record.version = event::name_of(*event.ntlm.version);
+  record.client = event.client.address.value_or("");
   record.json = event::to_json(event);
   return record;
+}
+
+std::vector<std::string> tags_of(const event::LogonEvent& event) {
+  std::vector<std::string> tags;
+  const auto add = [&tags](std::string tag) {
+    if (!tag.empty() && tags.size() < account::kMaxEventTags) tags.push_back(std::move(tag));
+  };
+  for (const event::Finding& finding : event.findings) add(account::tag_of_finding(finding.id));
+  for (const event::PolicyDecision& decision : event.policy) {
+    if (decision.decision != event::Decision::allow) add(account::tag_of_setting(decision.setting));
+  }
+  return tags;
 }
 
 }  // namespace postern::authority

@@ -38,5 +38,7 @@ void add_claims(event::Facts& facts, const ntlm::PendingVerification& pending, c
 
 /// The columns and the JSON line of an event.
 [[nodiscard]] account::EventRecord record_of(const event::LogonEvent& event);
+/// What the event is found by beside its columns: findings, and settings that did not just allow.
+[[nodiscard]] std::vector<std::string> tags_of(const event::LogonEvent& event);
 
 }  // namespace postern::authority

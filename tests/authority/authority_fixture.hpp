@@ -157,6 +157,10 @@ class FaultyStore final : public account::Store {
     return inner_.commit_logons(commits);
   }
   Result<std::size_t> remove_events(FileTime before, std::size_t limit) override { return inner_.remove_events(before, limit); }
+  Result<account::EventExtent> event_extent() override { return inner_.event_extent(); }
+  Result<std::size_t> remove_events_through(std::uint64_t sequence, std::size_t limit) override {
+    return inner_.remove_events_through(sequence, limit);
+  }
   std::uint64_t change_stamp(account::DomainId domain, std::string_view name) const override {
     return inner_.change_stamp(domain, name);
   }

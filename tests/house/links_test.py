@@ -50,7 +50,7 @@ def graph_violations(graph: dict[str, list[str]], rules: dict[str, Rule]) -> lis
             elif room in STANDARD_ONLY and library != "Threads::Threads":
                 found.append(f"{target} may not link {library}: the standard libraries only")
         for reached in sorted(library for library in reachable(target, graph) if room_of_target(library, rules) in ("account", "authority")):
-            if (room.startswith("edge/") and room != "edge/ipc/server") or room in ("apps/postern", "apps/postern-gateway", "api"):
+            if (room.startswith("edge/") and room != "edge/ipc/server") or room in ("apps/postern", "apps/postern-gateway", "apps/postern-forward", "api"):
                 found.append(f"{target} reaches {reached}")
     return found
 
@@ -127,6 +127,9 @@ class HouseLinks(unittest.TestCase):
     def test_TheGatewayLoadsOnlyWhatTheListAllows(self):
         self.assertEqual(link_violations(self.program("postern-gateway"), read_links(LINKS.read_text())["postern-gateway"]), [])
 
+    def test_TheForwarderLoadsOnlyWhatTheListAllows(self):
+        self.assertEqual(link_violations(self.program("postern-forward"), read_links(LINKS.read_text())["postern-forward"]), [])
+
     def test_TheCommandLineLoadsOnlyWhatTheListAllows(self):
         self.assertEqual(link_violations(self.program("postern"), read_links(LINKS.read_text())["postern"]), [])
 
@@ -168,6 +171,9 @@ class HouseLinks(unittest.TestCase):
 
     def test_TheGatewayHoldsNoCodeOfAccountOrAuthority(self):
         self.without_authority("postern-gateway")
+
+    def test_TheForwarderHoldsNoCodeOfAccountOrAuthority(self):
+        self.without_authority("postern-forward")
 
     def test_TheCommandLineHoldsNoCodeOfAccountOrAuthority(self):
         self.without_authority("postern")

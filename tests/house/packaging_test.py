@@ -10,8 +10,9 @@ from house import BUILD, ROOT
 
 UNITS = ROOT / "packaging/systemd"
 PAGES = sorted((ROOT / "packaging/man").glob("*.[158]"))
-# systemd-analyze's exposure times ten. posternd has no network at all; the gateway listens on the network, also below port 1024.
-EXPOSURE_MAX = {"posternd": 7, "postern-gateway": 19}
+# systemd-analyze's exposure times ten. posternd has no network at all; the gateway listens on the network, also below port 1024;
+# what forwards events connects to it.
+EXPOSURE_MAX = {"posternd": 7, "postern-gateway": 19, "postern-forward": 15}
 
 
 def unit(name: str) -> str:
@@ -58,7 +59,7 @@ class HousePackaging(unittest.TestCase):
         self.assertNotRegex(unit("posternd"), r"(?m)^PrivateUsers=yes", "posternd must see the uid of its peers")
 
     def test_TheManualPagesAreWellFormed(self):
-        self.assertGreaterEqual({page.name for page in PAGES}, {"postern.1", "posternd.8", "postern-gateway.8", "posternd.toml.5", "gateway.toml.5"})
+        self.assertGreaterEqual({page.name for page in PAGES}, {"postern.1", "posternd.8", "postern-gateway.8", "posternd.toml.5", "gateway.toml.5", "postern-forward.8", "forward.toml.5"})
         if not shutil.which("mandoc"):
             self.skipTest("mandoc is not installed")
         for page in PAGES:
@@ -77,10 +78,11 @@ class HousePackaging(unittest.TestCase):
             run = subprocess.run(["cmake", "--install", str(BUILD), "--prefix", folder], capture_output=True, text=True)
             self.assertEqual(run.returncode, 0, run.stderr)
             installed = {p.relative_to(folder).as_posix() for p in pathlib.Path(folder).rglob("*") if p.is_file()}
-            wanted = {"lib/systemd/system/posternd.service", "lib/systemd/system/postern-gateway.service", "lib/sysusers.d/postern.conf"}
+            wanted = {"lib/systemd/system/posternd.service", "lib/systemd/system/postern-gateway.service", "lib/systemd/system/postern-forward.service", "lib/sysusers.d/postern.conf"}
             wanted |= {"include/postern/postern.h", "include/postern/postern.hpp"}
             wanted |= {f"share/man/man{page.suffix[1:]}/{page.name}" for page in PAGES}
-            wanted |= {place for name, place in (("postern", "bin/postern"), ("posternd", "sbin/posternd"), ("postern-gateway", "sbin/postern-gateway"))
+            wanted |= {place for name, place in (("postern", "bin/postern"), ("posternd", "sbin/posternd"), ("postern-gateway", "sbin/postern-gateway"),
+                                                     ("postern-forward", "sbin/postern-forward"))
                        if (ROOT / "apps" / name / "CMakeLists.txt").exists()}
             self.assertEqual(wanted - installed, set())
             self.assertEqual({name.rpartition("/")[2] for name in installed} & {"libpostern.so.0", "libpostern.a", "postern.pc", "PosternConfig.cmake"},

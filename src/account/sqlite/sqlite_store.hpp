@@ -1,5 +1,5 @@
 // SqliteStore: account::Store on one SQLite database. Its functions are spread over reads.cpp, admin.cpp, passwords.cpp,
-// restrictions.cpp, logons.cpp and keys.cpp.
+// restrictions.cpp, logons.cpp, events.cpp and keys.cpp.
 #pragma once
 
 #include <array>
@@ -95,6 +95,7 @@ class SqliteStore final : public Store {
   Result<std::vector<Account>> list_accounts(DomainId domain, std::string_view after, std::size_t limit) override;
   Result<std::vector<StoredEvent>> list_events(const EventFilter& filter, std::uint64_t after_sequence, std::size_t limit) override;
   Result<std::vector<StoredEvent>> list_last_events(const EventFilter& filter, std::size_t limit) override;
+  Result<EventExtent> event_extent() override;
 
   Result<Domain> add_domain(const NewDomain& domain, FileTime now) override;
   Result<Account> add_account(const NewAccount& account, FileTime now) override;
@@ -109,6 +110,7 @@ class SqliteStore final : public Store {
 
   Result<std::vector<CounterOutcome>> commit_logons(std::span<const LogonCommit> commits) override;
   Result<std::size_t> remove_events(FileTime before, std::size_t limit) override;
+  Result<std::size_t> remove_events_through(std::uint64_t sequence, std::size_t limit) override;
 
   std::uint64_t change_stamp(DomainId domain, std::string_view name) const override;
   StoreCounters counters() const override;
@@ -126,8 +128,9 @@ class SqliteStore final : public Store {
   Result<void> change_account(AccountId account, Body&& body);
   [[nodiscard]] Result<AccountSecrets> read_secrets(Connection& connection, const AccountRow& row);
   [[nodiscard]] Result<SecretBytes> open_blob(const BlobPlace& place, const SealedBlob& blob);
-  [[nodiscard]] Result<std::vector<StoredEvent>> read_events(std::string_view sql, const EventFilter& filter,
-                                                             std::uint64_t after_sequence, std::size_t limit);
+  enum class Order : std::uint8_t { oldest, newest };
+  [[nodiscard]] Result<std::vector<StoredEvent>> read_events(Order order, const EventFilter& filter, std::uint64_t after_sequence,
+                                                             std::size_t limit);
 
   FileHandle lock_;
   std::string key_file_;

@@ -1,7 +1,9 @@
 // The JSON that admins speak (docs/admin-protocol.md).
 #include "edge/ipc/server/admin.hpp"
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "authority/authority_fixture.hpp"
 
@@ -15,7 +17,7 @@ class AdminTest : public AuthorityTest {
   Json ask(const Json& request) { return ask_text(request.dump()); }
   Json ask_text(std::string_view text) {
     ipc::Admin admin{*store_, *authority_, environment_};
-    return Json::parse(admin.handle(text, 0));
+    return Json::parse(admin.handle(text, {0, ipc::AdminRights::everything}));
   }
   std::string error_of(const Json& request) {
     const Json answer = ask(request);
@@ -125,6 +127,70 @@ TEST_F(AdminTest, TheListOfAccountsIsLimitedOverAllDomainsAndPagedInOne) {
   EXPECT_EQ(ask({{"op", "account.list"}, {"limit", 2}})["ok"]["accounts"].size(), 2U);
   EXPECT_EQ(ask({{"op", "account.list"}, {"domain", "DEMO"}, {"after", "alice"}})["ok"]["accounts"][0]["name"], "bob");
   EXPECT_EQ(error_of({{"op", "account.list"}, {"after", "alice"}}), "invalid_input");
+}
+
+TEST_F(AdminTest, R31_AnObserverGetsEventsAndStatusAndNothingElse) {
+  log_on();
+  const auto code = [this](const Json& request) {
+    ipc::Admin admin{*store_, *authority_, environment_};
+    const Json answer = Json::parse(admin.handle(request.dump(), {1234, ipc::AdminRights::observe}));
+    return answer.contains("error") ? answer["error"]["code"].get<std::string>() : std::string{"ok"};
+  };
+  EXPECT_EQ(code({{"op", "events"}}), "ok");
+  EXPECT_EQ(code({{"op", "status"}}), "ok");
+  for (const char* op : {"domain.add", "domain.list", "domain.show", "account.add", "account.passwd", "account.list",
+                         "account.show", "account.enable", "account.disable", "account.unlock", "account.expire",
+                         "account.must_change", "account.groups", "account.remove"}) {
+    EXPECT_EQ(code({{"op", op}, {"account", "DEMO\\alice"}, {"password", kPassword}, {"name", "DEMO"}}), "denied") << op;
+  }
+  EXPECT_EQ(code({{"op", "no.such"}}), "unsupported");
+  EXPECT_EQ(status_of_logon(), NtStatus::success) << "alice is as she was";
+}
+
+TEST_F(AdminTest, AFollowerGoesOnWhereTheAnswerSaysAndMissesNothing) {
+  for (int i = 0; i < 5; ++i) log_on();
+  wrong_logon();
+  const Json two = ask({{"op", "events"}, {"limit", 2}})["ok"];
+  EXPECT_EQ(two["sequences"], Json::parse("[1,2]"));
+  EXPECT_EQ(two["next"], 2) << "the limit was reached: there may be more";
+  EXPECT_EQ(two["first"], 1);
+  EXPECT_EQ(two["end"], 6);
+  const Json none = ask({{"op", "events"}, {"outcome", "blocked"}, {"newest", true}})["ok"];
+  EXPECT_EQ(none["events"].size(), 0U);
+  EXPECT_EQ(none["next"], 6) << "what is there does not match: a follower need not see it again";
+  log_on();
+  EXPECT_EQ(ask({{"op", "events"}, {"after", none["next"]}})["ok"]["sequences"], Json::parse("[7]"));
+}
+
+TEST_F(AdminTest, EventsAreFoundByClientSettingAndVersion) {
+  log_on();
+  wrong_logon();
+  const auto found = [this](const char* key, const std::string& value) {
+    return ask({{"op", "events"}, {key, value}})["ok"]["events"].size();
+  };
+  const auto address = Json::parse(ask({{"op", "events"}})["ok"]["events"][0].get<std::string>())["client"]["address"];
+  EXPECT_EQ(found("client", address), 2U);
+  EXPECT_EQ(found("client", "203.0.113.99"), 0U);
+  EXPECT_EQ(found("version", "NTLMv2"), 2U);
+  EXPECT_EQ(found("version", "NTLMv1"), 0U);
+  EXPECT_EQ(found("finding", "no-such-finding"), 0U);
+  EXPECT_EQ(found("setting", "NoSuchSetting"), 0U);
+}
+
+TEST_F(AdminTest, StatusTellsLogonsByKindAndHowLongTheyTook) {
+  log_on();
+  log_on();
+  wrong_logon();
+  const Json status = ask({{"op", "status"}})["ok"];
+  std::map<std::string, int> by_outcome;
+  for (const Json& kind : status["logons"]) by_outcome[kind["outcome"]] += kind["count"].get<int>();
+  EXPECT_EQ(by_outcome, (std::map<std::string, int>{{"failure", 1}, {"success", 2}}));
+  EXPECT_EQ(status["seconds"]["up_to"].size() + 1, status["seconds"]["commit"]["counts"].size());
+  int commits = 0;
+  for (const Json& count : status["seconds"]["commit"]["counts"]) commits += count.get<int>();
+  EXPECT_EQ(commits, 3);
+  EXPECT_EQ(status["store"]["last"], 3);
+  EXPECT_EQ(status["queued_commits"], 0);
 }
 
 TEST_F(AdminTest, StatusCounts) {

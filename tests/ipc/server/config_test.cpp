@@ -16,12 +16,16 @@ const std::string kPaths =
 TEST(DaemonConfigFile, SaysWhatItSays) {
   const auto config = parse_config(kPaths +
                                        "admins = [0, \"root\"]\n"
+                                       "observers = [1]\n"
                                        "default_domain = \"LAB\"\n"
                                        "oem_code_page = \"latin-1\"\n"
                                        "handshake_seconds = 60\n"
                                        "[lockout]\n"
                                        "threshold = 7\n"
                                        "duration_seconds = 0\n"
+                                       "[retention]\n"
+                                       "days = 30\n"
+                                       "max_events = 1000000\n"
                                        "[policy]\n"
                                        "RequireMic = \"always\"\n"
                                        "LmCompatibilityLevel = 4\n"
@@ -41,6 +45,8 @@ TEST(DaemonConfigFile, SaysWhatItSays) {
                                    "x.toml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->server.admin_uids, (std::vector<std::uint32_t>{0, 0}));
+  EXPECT_EQ(config->server.observer_uids, (std::vector<std::uint32_t>{1}));
+  EXPECT_EQ(config->retention, (authority::RetentionLimits{std::chrono::days{30}, 1'000'000}));
   EXPECT_EQ(config->authority.default_domain, "LAB");
   EXPECT_EQ(config->authority.oem_code_page, CodePage::latin1);
   EXPECT_EQ(config->authority.lockout.threshold, 7);
@@ -116,6 +122,9 @@ TEST(DaemonConfigFile, R38_WhatIsWrongIsNamedByFileLineAndKey) {
       {"state_directory = \n", "x.toml:1: "},
       {"key_file = \"/k\"\n", "x.toml:1: state_directory: is missing"},
       {kPaths + "colour = 1\n", "x.toml:5: colour: is no key"},
+      {kPaths + "observers = 7\n", "x.toml:5: observers: must be a list of users"},
+      {kPaths + "observers = [\"nobody-of-this-name\"]\n", "x.toml:5: observers: is no user"},
+      {kPaths + "[retention]\ndays = -1\n", "x.toml:6: retention.days: must be a whole number from 0"},
       {kPaths + "workers = 0\n", "x.toml:5: workers: must be a whole number from 1"},
       {kPaths + "workers = \"many\"\n", "x.toml:5: workers: must be"},
       {kPaths + "handshake_seconds = 61\n", "x.toml:5: handshake_seconds: must be a whole number from 1 to 60"},

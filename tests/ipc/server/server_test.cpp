@@ -171,8 +171,9 @@ class ServerTest : public AuthorityTest {
 
   account::TemporaryDirectory sockets_{};
   ipc::ServerConfig server_config_{};
-  ipc::AdminHandler admin_handler_ = [](std::string_view request, std::uint32_t uid) {
-    return std::string{request} + " of " + std::to_string(uid);
+  ipc::AdminHandler admin_handler_ = [](std::string_view request, const ipc::AdminPeer& peer) {
+    return std::string{request} + " of " + std::to_string(peer.uid) +
+           (peer.rights == ipc::AdminRights::observe ? ", observing" : "");
   };
   std::unique_ptr<ipc::Server> server_{};
   std::thread running_{};
@@ -227,9 +228,24 @@ TEST_F(ServerTest, R31_TheAdminSocketIsForAdmins) {
   EXPECT_EQ(as_text(own.read_frame().value_or(Bytes{})), "hello of " + std::to_string(::getuid()));
   if (::getuid() != 0) return;
   EXPECT_EQ(ask_as(kNobody, admin_path(), admin_request("hello")), 'c');
-  server_->set_peers(server_config_.peers, {kNobody});
+  server_->set_peers(server_config_.peers, {kNobody}, {});
   EXPECT_TRUE(soon([&] { return ask_as(kNobody, admin_path(), admin_request("hello")) == 'a'; })) << "a configured admin";
   EXPECT_EQ(ask_as(kNobody - 1, admin_path(), admin_request("hello")), 'e') << "may connect, and is nobody";
+}
+
+TEST_F(ServerTest, R31_AnObserverIsToldToTheHandlerAsOne) {
+  server_config_.observer_uids = {::getuid() == 0 ? kNobody : ::getuid()};
+  serve();
+  if (::getuid() == 0) {
+    EXPECT_EQ(ask_as(kNobody, admin_path(), admin_request("hello")), 'a') << "may connect and ask";
+    EXPECT_EQ(ask_as(kNobody - 1, admin_path(), admin_request("hello")), 'e');
+    server_->set_peers(server_config_.peers, {}, {});
+    EXPECT_TRUE(soon([&] { return ask_as(kNobody, admin_path(), admin_request("hello")) != 'a'; })) << "no observer any more";
+  } else {
+    const Raw own{admin_path()};
+    ASSERT_TRUE(own.send(admin_request("hello")));
+    EXPECT_TRUE(as_text(own.read_frame().value_or(Bytes{})).ends_with(", observing"));
+  }
 }
 
 TEST_F(ServerTest, R31_FramesThatAreNoneEndTheirConnectionAndNoOther) {
@@ -386,7 +402,7 @@ TEST_F(ServerTest, AnAdminRequestThatTakesItsTimeHoldsUpNoEdge) {
   server_config_.workers = 2;
   std::promise<void> entered;
   std::promise<void> release;
-  admin_handler_ = [&](std::string_view, std::uint32_t) {
+  admin_handler_ = [&](std::string_view, const ipc::AdminPeer&) {
     entered.set_value();
     release.get_future().wait();
     return std::string{"done"};
@@ -420,13 +436,13 @@ TEST_F(ServerTest, R31_AReloadTakesRightsFromConnectionsThatAreThere) {
   ASSERT_TRUE(is_continue(edge.read_frame()));
   Peer less = own_peer();
   less.services = {"ldap"};
-  server_->set_peers({less}, {});
+  server_->set_peers({less}, {}, {});
   EXPECT_TRUE(soon([&] {
     EXPECT_TRUE(edge.send(good_begin()));
     const auto verdict = verdict_in(edge.read_frame());
     return verdict && verdict->status == NtStatus::access_denied;
   }));
-  server_->set_peers({}, {});
+  server_->set_peers({}, {}, {});
   EXPECT_TRUE(edge.ended()) << "no peer any more";
 }
 

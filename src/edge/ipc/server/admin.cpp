@@ -1,6 +1,8 @@
 #include "edge/ipc/server/admin.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <spdlog/spdlog.h>
@@ -230,33 +232,81 @@ class Command {
     POSTERN_TRY(limit, request_.number_or("limit", kDefaultEvents));
     POSTERN_TRY(after, request_.number_or("after", 0));
     POSTERN_TRY(newest, request_.flag("newest"));
-    filter = {std::move(account), std::move(server), std::move(version), std::move(outcome), from, until};
+    POSTERN_TRY(client, request_.text_or_empty("client"));
+    POSTERN_TRY(finding, request_.text_or_empty("finding"));
+    POSTERN_TRY(setting, request_.text_or_empty("setting"));
+    filter = {std::move(account), std::move(server),  std::move(version), std::move(outcome), from, until,
+              std::move(client),  std::move(finding), std::move(setting)};
     const std::size_t count = std::min<std::size_t>(limit, account::kMaxEventsPerRead);
+    POSTERN_TRY(extent, store_.event_extent());  // before the events: what is committed in between is read again, never skipped
     POSTERN_TRY(events, newest ? store_.list_last_events(filter, count) : store_.list_events(filter, after, count));
     Json list = Json::array();
+    Json sequences = Json::array();
     std::uint64_t last = after;
     std::size_t bytes = 0;
     for (const account::StoredEvent& event : events) {
       bytes += event.event.json.size();
       if (bytes > kMaxEventBytesPerReply && !list.empty()) break;  // the client asks for the rest with `after`
       list.push_back(event.event.json);  // each is a JSON text of its own: the client prints it as it was stored
+      sequences.push_back(event.sequence);
       last = event.sequence;
     }
-    return Json{{"events", std::move(list)}, {"last", last}};
+    const bool all_read = list.size() == events.size() && (newest || events.size() < count);
+    const std::uint64_t next = all_read ? std::max(last, extent.last) : last;
+    return Json{{"events", std::move(list)}, {"last", last},      {"sequences", std::move(sequences)}, {"next", next},
+                {"first", extent.first},     {"end", extent.last}};
   }
 
   Result<Json> status() {
     const auto counters = authority_.counters();
     const auto committed = authority_.committed();
     const auto store = store_.counters();
-    return Json{{"half_open", authority_.half_open()}, {"begun", counters.begun},
-                {"allowed", counters.allowed},         {"denied", counters.denied},
-                {"comparisons", counters.comparisons}, {"backed_off", counters.backed_off},
-                {"committed", committed.committed},    {"commit_failures", committed.failed},
-                {"transactions", store.transactions},  {"sink_failures", committed.sink_failures}};
+    POSTERN_TRY(extent, store_.event_extent());
+    return Json{{"half_open", authority_.half_open()},
+                {"begun", counters.begun},
+                {"allowed", counters.allowed},
+                {"denied", counters.denied},
+                {"comparisons", counters.comparisons},
+                {"backed_off", counters.backed_off},
+                {"committed", committed.committed},
+                {"commit_failures", committed.failed},
+                {"transactions", store.transactions},
+                {"sink_failures", committed.sink_failures},
+                {"waiting", authority_.statistics().waiting.load()},
+                {"queued_commits", authority_.queued_commits()},
+                {"logons", logons()},
+                {"seconds", seconds()},
+                {"store", {{"first", extent.first}, {"last", extent.last}}}};
   }
 
  private:
+  [[nodiscard]] Json logons() const {
+    Json list = Json::array();
+    for (const auto& [kind, count] : authority_.statistics().logons.snapshot()) {
+      Json one{{"outcome", event::name_of(kind.outcome)}};
+      if (kind.version) one["version"] = event::name_of(*kind.version);
+      if (kind.decision) one["decision"] = event::name_of(*kind.decision);
+      if (!kind.setting.empty()) one["setting"] = kind.setting;
+      one["count"] = count;
+      list.push_back(std::move(one));
+    }
+    return list;
+  }
+  /// Histograms of durations: `up_to` are the upper ends of the steps, each count is of its step alone.
+  [[nodiscard]] Json seconds() const {
+    constexpr double kTicksPerSecond = 1e7;
+    const authority::Statistics& statistics = authority_.statistics();
+    Json up_to = Json::array();
+    for (const std::uint64_t bound : authority::Histogram::kBounds) up_to.push_back(static_cast<double>(bound) / kTicksPerSecond);
+    Json json{{"up_to", std::move(up_to)}};
+    for (const auto& [name, histogram] : {std::pair{"queue", &statistics.queue}, std::pair{"compare", &statistics.compare},
+                                          std::pair{"commit", &statistics.commit}}) {
+      const auto snapshot = histogram->snapshot();
+      json[name] = Json{{"counts", snapshot.counts}, {"sum", static_cast<double>(snapshot.sum_ticks) / kTicksPerSecond}};
+    }
+    return json;
+  }
+
   struct Place {
     account::Domain domain;
     std::string name;
@@ -349,6 +399,9 @@ constexpr Operation kOperations[] = {
     {"status", &Command::status, false},
 };
 
+/// All that an observer may ask for: what changes nothing and shows no account.
+constexpr std::string_view kObserved[] = {"events", "status"};
+
 std::string error_text(const Error& error) {
   Json body{{"code", name_of(error.code)}, {"message", error.message}};
   if (!error.field.empty()) body["field"] = error.field;
@@ -376,7 +429,7 @@ class PasswordWiper {
 
 }  // namespace
 
-std::string Admin::handle(std::string_view text, std::uint32_t uid) {
+std::string Admin::handle(std::string_view text, const AdminPeer& peer) {
   Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) {
     return error_text({ErrorCode::malformed, "request", Error::kNoOffset, "is no JSON object", {}});
@@ -387,11 +440,15 @@ std::string Admin::handle(std::string_view text, std::uint32_t uid) {
   if (!op) return error_text(op.error());
   for (const Operation& operation : kOperations) {
     if (operation.name != *op) continue;
+    if (peer.rights != AdminRights::everything && std::ranges::find(kObserved, *op) == std::end(kObserved)) {
+      spdlog::warn("admin: uid {} may only observe and asked for {}", peer.uid, *op);
+      return error_text({ErrorCode::denied, "op", Error::kNoOffset, "an observer may not use " + *op, {}});
+    }
     Command command{store_, authority_, environment_, request};
     auto answer = (command.*operation.run)();
     if (operation.changes) {
       const std::string subject = request.text(operation.name.starts_with("domain") ? "name" : "account").value_or("");
-      spdlog::info("admin: uid {} {} {}: {}", uid, *op, subject, answer ? "done" : answer.error().to_line());
+      spdlog::info("admin: uid {} {} {}: {}", peer.uid, *op, subject, answer ? "done" : answer.error().to_line());
     }
     if (!answer) return error_text(answer.error());
     return Json{{"ok", std::move(*answer)}}.dump(-1, ' ', false, Json::error_handler_t::replace);

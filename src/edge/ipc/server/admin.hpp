@@ -8,17 +8,18 @@
 #include "account/store.hpp"
 #include "authority/authority.hpp"
 #include "authority/environment.hpp"
+#include "edge/ipc/server/server.hpp"
 
 namespace postern::ipc {
 
 /// Answers requests of admins. A request is `{"op": NAME, …}`, an answer `{"ok": …}` or `{"error": {code, message, field, hint}}`.
-/// Thread-safe. `store`, `authority` and `environment` outlive it.
+/// An observer gets `events` and `status` only. Thread-safe. `store`, `authority` and `environment` outlive it.
 class Admin {
  public:
   Admin(account::Store& store, authority::Authority& authority, authority::Environment& environment)
       : store_{store}, authority_{authority}, environment_{environment} {}
 
-  [[nodiscard]] std::string handle(std::string_view request, std::uint32_t uid);
+  [[nodiscard]] std::string handle(std::string_view request, const AdminPeer& peer);
 
  private:
   account::Store& store_;

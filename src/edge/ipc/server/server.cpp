@@ -209,8 +209,13 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     if (auto* begin = std::get_if<ntlm::BeginRequest>(&framed.request)) {
       return authority_.begin(*peer_, id_, std::move(*begin), answer);
     }
-    auto work = [self = shared_from_this(), peer = peer_, answer = std::move(answer),
-                 request = std::move(framed.request)]() mutable {
+    authority::Statistics& statistics = authority_.statistics();
+    statistics.waiting.fetch_add(1, std::memory_order_relaxed);
+    auto work = [self = shared_from_this(), peer = peer_, answer = std::move(answer), request = std::move(framed.request),
+                 &statistics, read_at = std::chrono::steady_clock::now()]() mutable {
+      const auto waited = std::chrono::steady_clock::now() - read_at;
+      statistics.waiting.fetch_sub(1, std::memory_order_relaxed);
+      statistics.queue.add(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(waited).count()) / 100);
       self->authority_.finish(*peer, self->id_, std::get<ntlm::FinishRequest>(std::move(request)), answer);
     };
     asio::post(workers_, std::move(work));
@@ -308,10 +313,13 @@ class AsioServer final : public Server {
     });
   }
 
-  void set_peers(std::vector<authority::Peer> peers, std::vector<std::uint32_t> admin_uids) override {
-    asio::post(io_, [this, peers = std::move(peers), admin_uids = std::move(admin_uids)]() mutable {
+  void set_peers(std::vector<authority::Peer> peers, std::vector<std::uint32_t> admin_uids,
+                 std::vector<std::uint32_t> observer_uids) override {
+    asio::post(io_, [this, peers = std::move(peers), admin_uids = std::move(admin_uids),
+                     observer_uids = std::move(observer_uids)]() mutable {
       config_.peers = std::move(peers);
       config_.admin_uids = std::move(admin_uids);
+      config_.observer_uids = std::move(observer_uids);
       if (!stopping_) ::chmod(config_.admin_socket_path.c_str(), admin_socket_mode());
       for (const auto& [id, weak] : connections_) {
         const auto connection = weak.lock();
@@ -391,8 +399,8 @@ class AsioServer final : public Server {
         continue;
       }
       const auto uid = uid_of_peer(socket);
-      if (!uid || !is_admin(*uid)) {
-        spdlog::warn("a process of uid {} is no admin; connection closed", uid.value_or(0));
+      if (!uid || !rights_of(*uid)) {
+        spdlog::warn("a process of uid {} is neither admin nor observer; connection closed", uid.value_or(0));
         continue;
       }
       asio::co_spawn(io_, serve_admin(std::move(socket), *uid), asio::detached);
@@ -405,7 +413,9 @@ class AsioServer final : public Server {
   }
 
   /// Other users can only be let in if they can connect; who may ask is decided by their uid.
-  [[nodiscard]] mode_t admin_socket_mode() const { return config_.admin_uids.empty() ? 0600 : 0666; }
+  [[nodiscard]] mode_t admin_socket_mode() const {
+    return config_.admin_uids.empty() && config_.observer_uids.empty() ? 0600 : 0666;
+  }
 
   /// Once, and only those that this server has bound.
   void remove_sockets() {
@@ -413,8 +423,12 @@ class AsioServer final : public Server {
     if (admins_ && admins_->is_open()) ::unlink(config_.admin_socket_path.c_str());
   }
 
-  [[nodiscard]] bool is_admin(std::uint32_t uid) const {
-    return uid == 0 || uid == ::getuid() || std::ranges::find(config_.admin_uids, uid) != config_.admin_uids.end();
+  /// Nothing: may not ask at all. A user who is admin and observer is an admin.
+  [[nodiscard]] std::optional<AdminRights> rights_of(std::uint32_t uid) const {
+    const auto in = [uid](const std::vector<std::uint32_t>& uids) { return std::ranges::find(uids, uid) != uids.end(); };
+    if (uid == 0 || in(config_.admin_uids)) return AdminRights::everything;
+    if (in(config_.observer_uids)) return AdminRights::observe;  // the process's own uid too, where it is named
+    return uid == ::getuid() ? std::optional{AdminRights::everything} : std::nullopt;
   }
 
   awaitable<void> serve_admin(Socket socket, std::uint32_t uid) {
@@ -427,9 +441,11 @@ class AsioServer final : public Server {
         if (length > kMaxAdminRequestBytes) break;
         std::string request(length, '\0');
         co_await asio::async_read(socket, asio::buffer(request), use_awaitable);
+        const auto rights = rights_of(uid);  // a reload may have taken them
+        if (!rights) break;
         // The store may take its time: not on the thread that serves everybody. (A plain post comes back to this thread before it
         // goes on: the executor of a coroutine is the one that it was spawned on.)
-        const std::string reply = co_await asio::co_spawn(workers_, ask_admin(request, uid), use_awaitable);
+        const std::string reply = co_await asio::co_spawn(workers_, ask_admin(request, {uid, *rights}), use_awaitable);
         wipe(request.data(), request.size());  // it may carry a password
         if (reply.size() > kMaxAdminReplyBytes) {
           spdlog::error("admin: an answer of {} bytes is over the limit; connection closed", reply.size());
@@ -448,7 +464,7 @@ class AsioServer final : public Server {
     check_drained();
   }
 
-  awaitable<std::string> ask_admin(std::string_view request, std::uint32_t uid) { co_return admin_(request, uid); }
+  awaitable<std::string> ask_admin(std::string_view request, AdminPeer peer) { co_return admin_(request, peer); }
 
   /// Out of descriptors, most likely: wait instead of spinning.
   awaitable<void> pause_after(error_code error) {

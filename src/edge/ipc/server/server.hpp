@@ -21,12 +21,20 @@ struct ServerConfig {
   std::string socket_group{};                   ///< group of the socket; empty: the process's own
   std::vector<authority::Peer> peers{};         ///< by uid; a process of another uid is turned away
   std::vector<std::uint32_t> admin_uids{};      ///< beside the process's own uid and root
+  std::vector<std::uint32_t> observer_uids{};   ///< may use the admin socket for what changes nothing and shows no account
   std::size_t workers = 2;                      ///< threads that judge
   std::size_t max_connections_per_peer = 1024;  ///< counted by uid
 };
 
-/// Answers one admin request; both are JSON texts (docs/admin-protocol.md). `uid` is who asks.
-using AdminHandler = std::function<std::string(std::string_view request, std::uint32_t uid)>;
+/// What a process on the admin socket may ask for.
+enum class AdminRights : std::uint8_t { everything, observe };
+struct AdminPeer {
+  std::uint32_t uid = 0;
+  AdminRights rights = AdminRights::observe;
+};
+
+/// Answers one admin request; both are JSON texts (docs/admin-protocol.md).
+using AdminHandler = std::function<std::string(std::string_view request, const AdminPeer& peer)>;
 
 inline constexpr std::size_t kMaxAdminRequestBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxAdminReplyBytes = 64 * 1024 * 1024;
@@ -44,8 +52,10 @@ class Server {
   virtual void run() = 0;
   /// Stops accepting, answers what was asked, ends `run`. May be called from any thread.
   virtual void stop() = 0;
-  /// Takes new peers and admins. Connections of a peer that is none any more end; the others have its new rights and limits.
-  virtual void set_peers(std::vector<authority::Peer> peers, std::vector<std::uint32_t> admin_uids) = 0;
+  /// Takes new peers, admins and observers. Connections of a peer that is none any more end; the others have its new rights and
+  /// limits. An admin's or observer's rights are looked up for each request.
+  virtual void set_peers(std::vector<authority::Peer> peers, std::vector<std::uint32_t> admin_uids,
+                         std::vector<std::uint32_t> observer_uids) = 0;
   /// Calls `handler` on the server's thread when one of the signals comes.
   virtual void on_signal(std::vector<int> signals, std::function<void(int)> handler) = 0;
 
