@@ -56,7 +56,7 @@ TEST(ForwardConfigFile, R38_WhatIsWrongIsNamedByFileLineAndKey) {
       {kTop + "[[sink]]\nname = \"a\"\ntype = \"syslog\"\ntransport = \"tcp\"\nhost = \"h\"\n", "x.toml:3: sink.port: is missing"},
       {kTop + "[[sink]]\nname = \"a\"\ntype = \"syslog\"\ntransport = \"tls\"\nhost = \"h\"\nkey = \"/k\"\n",
        "x.toml:8: sink.key: and certificate"},
-      {kTop + kFile + "host = \"h\"\n", "x.toml:7: host: is no key"},
+      {kTop + kFile + "host = \"h\"\n", "x.toml:7: sink.host: is no key"},
   };
   for (const auto& [text, begins] : wrongs) {
     const auto config = parse_config(text, "x.toml");

@@ -68,8 +68,8 @@ class DatagramOutlet final : public Outlet {
     while (true) {
       if (::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0) return Sent::whole;
       if (errno == EINTR) continue;
-      if (errno == EMSGSIZE) return Sent::too_large;
-      if (errno != EAGAIN && errno != ENOBUFS) return io_error(errno);
+      if (errno == EMSGSIZE || errno == ENOBUFS) return Sent::too_large;  // over the socket's own buffer: waiting would not help
+      if (errno != EAGAIN) return io_error(errno);
       const Waited waited = stop_.wait(socket_, POLLOUT, config_.timeout);
       if (waited != Waited::ready) return fail(ErrorCode::timeout, "path", Error::kNoOffset, config_.path + " is not read");
     }
