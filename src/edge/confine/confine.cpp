@@ -192,8 +192,8 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 /// What the sanitizers' run time needs: LeakSanitizer stops the process's threads from a clone of it, which traces them.
-constexpr Calls kSanitizers = {"mmap", "mprotect",         "clone",       "prctl", "ptrace",  "wait4", "openat",
-                               "open", "process_vm_readv", "personality", "kill",  "readlink", "getdents64"};
+constexpr Calls kSanitizers = {"mmap", "mprotect",         "clone",       "prctl", "ptrace",   "wait4",    "openat",
+                               "open", "process_vm_readv", "personality", "kill",  "readlink", "getdents", "getdents64"};
 
 struct FreeFilter {
   void operator()(void* filter) const { seccomp_release(filter); }
