@@ -103,6 +103,28 @@ TEST_F(EventFilterTest, TheExtentIsWhatIsKeptAndKnowsWhatWasGivenOnce) {
   EXPECT_EQ(store_->event_extent().value(), (EventExtent{kEvents + 1, kEvents})) << "a number is never given twice";
 }
 
+TEST_F(EventFilterTest, EventsOfAnOlderSchemaAreFoundAsNewOnesAre) {
+  LogonCommit commit;
+  commit.event.id = "old";
+  commit.event.outcome = "blocked";
+  commit.event.version = "NTLMv1";
+  commit.event.json = R"({"client":{"address":"192.0.2.7"},"findings":[{"id":"relay"},{"id":"relay"}],)"
+                      R"("policy":[{"setting":"RequireMic","decision":"deny"},{"setting":"ClockSkew","decision":"allow"}]})";
+  ASSERT_TRUE(store_->commit_logons({&commit, 1}));
+  store_.reset();
+  for (const char* later : {"DROP TABLE event_tag", "DROP INDEX event_by_client", "DROP INDEX event_by_server",
+                            "ALTER TABLE event DROP COLUMN client", "PRAGMA user_version = 2"}) {
+    sql(database(), later);
+  }
+  reopen();
+  for (const EventFilter& filter :
+       {EventFilter{.client = "192.0.2.7"}, EventFilter{.finding = "relay"}, EventFilter{.setting = "RequireMic"},
+        EventFilter{.version = "NTLMv1"}, EventFilter{.outcome = "blocked"}}) {
+    EXPECT_EQ(store_->list_events(filter, 0, 10)->size(), 1U);
+  }
+  EXPECT_EQ(store_->list_events({.setting = "ClockSkew"}, 0, 10)->size(), 0U) << "it just allowed";
+}
+
 TEST_F(EventFilterTest, AnEventWithTooManyTagsIsRefusedWhole) {
   LogonCommit commit;
   commit.event.id = "one";
