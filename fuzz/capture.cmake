@@ -1,0 +1,3 @@
+postern_fuzz(capture_reader LINKS postern_observe_capture)
+postern_fuzz(capture_layers LINKS postern_observe_capture)
+postern_fuzz(capture_stream LINKS postern_observe_capture)
