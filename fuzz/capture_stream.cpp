@@ -10,14 +10,14 @@ namespace {
 using namespace postern;
 using observe::Moment;
 
-constexpr std::uint32_t kStart = 0xffff'ff80; // numbers wrap soon
+constexpr std::uint32_t kStart = 0xffff'ff80;  // numbers wrap soon
 
 /// Where the stream is, and that each byte given is the first that came for its
 /// place.
 struct Sink {
-  const std::map<std::uint32_t, std::uint8_t> &first;
+  const std::map<std::uint32_t, std::uint8_t>& first;
   std::uint32_t at = 0;
-  bool bytes(ByteView bytes, const Moment &) {
+  bool bytes(ByteView bytes, const Moment&) {
     for (const std::uint8_t byte : bytes) {
       const auto place = first.find(at++);
       POSTERN_INVARIANT(place != first.end() && place->second == byte);
@@ -31,10 +31,9 @@ struct Sink {
   }
 };
 
-} // namespace
+}  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
-                                      std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using observe::capture::StreamOrder;
   std::map<std::uint32_t, std::uint8_t> first;
   Sink sink{first};
@@ -45,8 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
   // Offset, length and what to do; then the segment's bytes.
   while (size >= kHeadBytes) {
     const std::uint32_t offset = data[0] * 2U;
-    const std::size_t length =
-        std::min<std::size_t>(data[1] & 0x3fU, size - kHeadBytes);
+    const std::size_t length = std::min<std::size_t>(data[1] & 0x3fU, size - kHeadBytes);
     const std::uint32_t missing = data[1] >> 6U;
     const unsigned what = data[2] & 3U;
     const ByteView segment{data + kHeadBytes, length};
@@ -56,15 +54,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
       POSTERN_INVARIANT(stream.acknowledged(kStart + offset, sink));
     } else if (length + missing > 0) {
       for (std::uint32_t i = 0; i < length; ++i) {
-        if (offset + i >= sink.at)
-          first.emplace(offset + i, segment[i]);
+        if (offset + i >= sink.at) first.emplace(offset + i, segment[i]);
       }
-      POSTERN_INVARIANT(
-          stream.add(kStart + offset, segment, missing, {}, statistics, sink));
+      POSTERN_INVARIANT(stream.add(kStart + offset, segment, missing, {}, statistics, sink));
     }
     POSTERN_INVARIANT(stream.next() == kStart + sink.at);
   }
-  POSTERN_INVARIANT(stream.flush(sink) && !stream.waiting() &&
-                    stream.held_bytes() == 0);
+  POSTERN_INVARIANT(stream.flush(sink) && !stream.waiting() && stream.held_bytes() == 0);
   return 0;
 }
