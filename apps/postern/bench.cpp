@@ -30,6 +30,7 @@ constexpr std::string_view kUsage =
     "  batch       the same with 64 logons waiting at a time; a stack that cannot judge many together takes them one by one\n"
     "  seal        messages of 64 bytes to 4 MiB, sealed by one end of an established session; megabytes a second\n"
     "  sign        the same, signed\n"
+    "  watch       the sensor over a capture made from a seed, beside tcpdump and tshark (postern bench watch --help)\n"
     "  heap        bytes that the server's side of an established session keeps on the heap, of a thousand that live at once\n"
     "  detection   logons a second through an authority with durable events, with and without detection\n"
     "\n"
@@ -289,6 +290,9 @@ int become(const std::string& name, const std::vector<std::string>& arguments) {
 }  // namespace
 
 int run_bench(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "watch") {
+    return become("postern-bench-watch", {arguments.begin() + 1, arguments.end()});
+  }
   if (!arguments.empty() && arguments.front() == "detection") {
     return become("postern-bench-detection", {arguments.begin() + 1, arguments.end()});
   }
