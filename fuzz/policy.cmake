@@ -1,2 +1,3 @@
 postern_fuzz(policy_target_name LINKS postern_policy)
 postern_fuzz(windows_import LINKS postern_policy_windows_import)
+postern_fuzz(policy_file LINKS postern_edge_policy_file)

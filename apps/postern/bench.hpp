@@ -11,4 +11,7 @@ namespace postern {
 /// 2 wrong usage, 3 a fault.
 [[nodiscard]] int run_bench(const std::vector<std::string>& arguments);
 
+/// `postern bench policy`, which needs no other programs. `arguments` are those behind "policy".
+[[nodiscard]] int run_policy_bench(const std::vector<std::string>& arguments);
+
 }  // namespace postern

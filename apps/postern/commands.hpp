@@ -23,6 +23,8 @@ void add_domain_commands(CLI::App& app, Context& context);
 void add_account_commands(CLI::App& app, Context& context);
 void add_events_command(CLI::App& app, Context& context);
 void add_logon_command(CLI::App& app, Context& context);
+/// The subcommand, so that others may add to it.
+CLI::App* add_policy_commands(CLI::App& app, Context& context);
 /// `policy import`; after whatever adds the other commands of `policy`.
 void add_policy_import_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);

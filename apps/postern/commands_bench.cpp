@@ -15,10 +15,14 @@ void add_bench_command(CLI::App& app, Context& context) {
       "Example:\n"
       "  cmake --preset bench && cmake --build --preset bench\n"
       "  build/bench/bin/postern bench handshake --rounds 5\n"
-      "  build/bench/bin/postern bench seal");
+      "  build/bench/bin/postern bench seal\n"
+      "  postern bench policy");
   bench->callback([bench, &context] {
     context.run = [arguments = bench->remaining(), json = context.json](const Output&) mutable {
       if (json) arguments.emplace_back("--json");
+      if (!arguments.empty() && arguments.front() == "policy") {
+        return static_cast<ExitCode>(run_policy_bench({arguments.begin() + 1, arguments.end()}));
+      }
       return static_cast<ExitCode>(run_bench(arguments));
     };
   });

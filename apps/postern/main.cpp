@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   add_events_command(app, context);
   add_token_commands(app, context);
   add_logon_command(app, context);
+  add_policy_commands(app, context);
   add_policy_import_command(app, context);
   add_bench_command(app, context);
   add_watch_command(app, context);

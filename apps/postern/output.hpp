@@ -39,6 +39,7 @@ class Output {
   Output(Format format, Colour colour) : format_{format}, colour_{colour} {}
 
   [[nodiscard]] Format format() const { return format_; }
+  [[nodiscard]] Colour colour() const { return colour_; }
   /// The answer, on standard output.
   void answer(const Json& object) const;
   /// A readable line on standard output; nothing with --json.

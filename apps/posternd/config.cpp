@@ -10,6 +10,7 @@
 #include "authority/detection/network.hpp"
 #include "base/bytes.hpp"
 #include "edge/config/section.hpp"
+#include "edge/policy_file/policy_file.hpp"
 #include "policy/policy.hpp"
 
 namespace postern::posternd {
@@ -56,33 +57,6 @@ void read_uids(Section& section, std::string_view key, std::vector<std::uint32_t
     read_uid(section, key, user, uid);
     out.push_back(uid);
   }
-}
-
-/// The policy settings of a table, laid over `policy`.
-void read_policy(Section section, policy::Policy& policy) {
-  for (const policy::Setting& setting : policy::settings_of(policy)) {
-    const toml::node* node = section.find(setting.name);
-    if (node == nullptr) continue;
-    if (node->is_array()) {
-      std::vector<std::string> entries;
-      section.texts(setting.name, entries);
-      if (const auto taken = policy::set_list(policy, setting.name, entries); !taken)
-        section.wrong(*node, setting.name, taken.error().message);
-      continue;
-    }
-    std::string value;
-    if (const auto* text = node->as_string()) {
-      value = text->get();
-    } else if (const auto* number = node->as_integer()) {
-      value = std::to_string(number->get());
-    } else {
-      section.wrong(*node, setting.name, "must be a text or a number");
-      continue;
-    }
-    if (const auto taken = policy::set(policy, setting.name, value); !taken)
-      section.wrong(*node, setting.name, taken.error().message);
-  }
-  section.refuse_unknown_keys();
 }
 
 void read_names(Section section, DaemonConfig& config) {
@@ -155,7 +129,7 @@ void read_service(Section section, const policy::Policy& defaults, authority::Co
   if (std::ranges::find(config.services, service.name, &authority::Service::name) != config.services.end()) {
     section.wrong("name", "is the name of another service");
   }
-  read_policy(section.table("policy"), service.policy);
+  policy_file::read_settings(section.table("policy"), service.policy);
   section.refuse_unknown_keys();
   config.services.push_back(std::move(service));
 }
@@ -203,6 +177,7 @@ void read_all(Section& root, DaemonConfig& config) {
   root.text("socket_group", config.server.socket_group);
   root.text("admin_socket", config.server.admin_socket_path);
   root.text("event_log", config.event_log);
+  root.text("policy_file", config.policy_file);
   root.text("default_domain", config.authority.default_domain);
   std::string code_page{name_of(config.authority.oem_code_page)};
   root.text("oem_code_page", code_page);
@@ -222,7 +197,7 @@ void read_all(Section& root, DaemonConfig& config) {
   read_retention(root.table("retention"), config.retention);
 
   policy::Policy defaults;
-  read_policy(root.table("policy"), defaults);
+  policy_file::read_settings(root.table("policy"), defaults);
   for (Section& section : root.tables("service")) read_service(section, defaults, config.authority);
   for (Section& section : root.tables("peer")) read_peer(section, config.authority);
   read_uids(root, "admins", config.server.admin_uids);
@@ -236,17 +211,29 @@ void read_all(Section& root, DaemonConfig& config) {
   config.server.peers = config.authority.peers;
 }
 
+/// Lays the policy file over what the configuration says of the services' policies.
+Result<void> read_policy_file(DaemonConfig& config) {
+  if (config.policy_file.empty()) return {};
+  std::vector<std::string> names;
+  for (const authority::Service& service : config.authority.services) names.push_back(service.name);
+  POSTERN_TRY(file, policy_file::PolicyFile::load(config.policy_file, names));
+  for (authority::Service& service : config.authority.services) file.apply(service.name, service.policy);
+  return {};
+}
+
 }  // namespace
 
 Result<DaemonConfig> parse_config(std::string_view text, const std::string& path) {
   DaemonConfig config;
   POSTERN_CHECK(config::read_toml(text, path, [&config](Section& root) { read_all(root, config); }));
+  POSTERN_CHECK(read_policy_file(config));
   return config;
 }
 
 Result<DaemonConfig> load_config(const std::string& path) {
   DaemonConfig config;
   POSTERN_CHECK(config::read_toml_file(path, [&config](Section& root) { read_all(root, config); }));
+  POSTERN_CHECK(read_policy_file(config));
   return config;
 }
 

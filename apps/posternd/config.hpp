@@ -15,11 +15,12 @@ struct DaemonConfig {
   authority::Config authority{};
   account::sqlite::Config store{};
   ipc::ServerConfig server{};
-  std::string event_log{};  ///< file of JSON lines; empty: none
+  std::string policy_file{};  ///< laid over the policies here; empty: none
+  std::string event_log{};    ///< file of JSON lines; empty: none
   authority::RetentionLimits retention{};
 };
 
-/// Reads the file. Errors: `io`; `invalid_input` with file, line and key (R38).
+/// Reads the file and the policy file that it names. Errors: `io`; `invalid_input` with file, line and key (R38).
 [[nodiscard]] Result<DaemonConfig> load_config(const std::string& path);
 /// The same from a text, for tests.
 [[nodiscard]] Result<DaemonConfig> parse_config(std::string_view text, const std::string& path);

@@ -80,6 +80,12 @@ int serve(const std::string& config_path, DaemonConfig config, int ready_fd) {
                                    spdlog::info("retention: {} events removed", *removed);
                                  }};
   ipc::Admin admin{**store, authority, environment};
+  // A wrong file changes nothing (R38). Connections and handshakes stay as they are: they find the new policy at their next step.
+  admin.set_policy_source({config.policy_file, [&]() -> Result<void> {
+                             POSTERN_TRY(next, load_config(config_path));
+                             authority.set_policies(next.authority.services);
+                             return {};
+                           }});
   auto server = ipc::Server::listen(config.server, authority, [&admin](std::string_view request, const ipc::AdminPeer& peer) {
     return admin.handle(request, peer);
   });

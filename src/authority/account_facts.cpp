@@ -1,7 +1,6 @@
 #include "authority/account_facts.hpp"
 
 namespace postern::authority {
-namespace {
 
 event::AccountKind event_kind_of(account::AccountKind kind) {
   switch (kind) {
@@ -11,8 +10,6 @@ event::AccountKind event_kind_of(account::AccountKind kind) {
   }
   return event::AccountKind::unknown;
 }
-
-}  // namespace
 
 void add_account_facts(event::Facts& facts, const account::Account& account, const account::BadPasswordState& before, FileTime now,
                        const Config& config) {

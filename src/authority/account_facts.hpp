@@ -10,6 +10,8 @@
 
 namespace postern::authority {
 
+[[nodiscard]] event::AccountKind event_kind_of(account::AccountKind kind);
+
 /// Fills name, SID, kind, `protected_user`, `ntlm_allowed`, `network_allowed` and `state` of `facts.account` from the account. The
 /// client's address and claimed workstation are those in `facts`. `before`: the bad passwords before this logon's own charge.
 void add_account_facts(event::Facts& facts, const account::Account& account, const account::BadPasswordState& before, FileTime now,

@@ -182,6 +182,17 @@ void Authority::reconfigure(Config config) {
   publish(std::move(config), current->domains_known ? std::optional{current->domains.domains} : std::nullopt);
 }
 
+void Authority::set_policies(const std::vector<Service>& services) {
+  const std::lock_guard lock{publish_mutex_};
+  const auto current = snapshot();
+  Config config = current->config;
+  for (Service& service : config.services) {
+    const auto next = std::ranges::find(services, service.name, &Service::name);
+    if (next != services.end()) service.policy = next->policy;
+  }
+  publish(std::move(config), current->domains_known ? std::optional{current->domains.domains} : std::nullopt);
+}
+
 Result<void> Authority::refresh_domains() {
   const std::lock_guard lock{publish_mutex_};
   POSTERN_TRY(domains, store_.list_domains());
@@ -207,6 +218,7 @@ std::shared_ptr<Authority::Judgement> Authority::new_judgement(const Service& se
   judgement->now = environment_.now();
   judgement->facts =
       facts_of(LogonSetting{&service, &judgement->connection, judgement->snapshot->acceptor.names.nb_computer, judgement->now});
+  if (judgement->snapshot->domains_known) judgement->facts.server.domain_member = !judgement->snapshot->domains.domains.empty();
   return judgement;
 }
 
@@ -222,8 +234,8 @@ void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRe
     judgement->deny(NtStatus::access_denied, "the peer " + peer.name + " may not speak for the service " + request.service);
     return conclude(std::move(judgement), answer);
   }
-  const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::negotiate);
-  if (decisions.denied()) {
+  if (policy::rule(service->policy, judgement->facts, Stage::negotiate).denied()) {
+    const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::negotiate);
     judgement->policy = decisions.entries();
     judgement->block(decisions);
     return conclude(std::move(judgement), answer);
@@ -310,31 +322,35 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   add_claims(judgement->facts, answered->pending, *half_open->names, server_time, request.channel_bindings, request.target_names);
   if (peer.session_keys == SessionKeys::withheld) request.wants_session_key = false;
 
-  const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::response);
-  judgement->policy = decisions.entries();
   const ntlm::Claims& claims = answered->pending.claims();
   const ClaimedName claimed = take_apart(claims.domain, claims.user);
   judgement->facts.account.domain = clip_utf8(claimed.domain, ntlm::kMaxNameBytes);
   judgement->facts.account.name = clip_utf8(claimed.name, ntlm::kMaxNameBytes);
+  const AccountKey key = resolve(current->domains, claimed);
+  auto slot = accounts_.lock(key);
+  // Whether the account is a domain's is asked before anything is compared, and the store knows better than the client's claim.
+  const event::AccountKind claimed_kind = judgement->facts.account.kind;
+  if (slot && (*slot)->account) judgement->facts.account.kind = event_kind_of((*slot)->account->kind);
+
+  const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::response);
+  judgement->policy = decisions.entries();
   if (decisions.denied()) {
-    // Whose account it is, is looked up for detection alone: a decoy raises its alarm on any use.
-    auto slot = accounts_.lock(resolve(current->domains, claimed));
+    // A decoy raises its alarm on any use.
     detect(*judgement, answered->pending, Proof::not_compared, slot ? &**slot : nullptr);
     judgement->block(decisions);  // nothing is compared, charged or refunded (R39)
     return conclude(std::move(judgement), answer);
   }
+  judgement->facts.account.kind = claimed_kind;  // more of the account shows only once the password was proved (R37)
 
   if (!current->domains_known) {
     judgement->deny(NtStatus::no_logon_servers, "the store does not say which domains are ours");
     return conclude(std::move(judgement), answer);
   }
-  const AccountKey key = resolve(current->domains, claimed);
   const std::string who = std::to_string(static_cast<std::int64_t>(key.domain)) + "\n" + key.name_key + "\n" +
                           half_open->connection.client.address + "\n" + answered->pending.negotiated().to_hex() + "\n" +
                           claims.workstation;
   judgement->who = as_text(keyed_digest(digest_key_, as_bytes(who)));  // a client's texts may be long
 
-  auto slot = accounts_.lock(key);
   if (!slot) {
     judgement->deny(NtStatus::no_logon_servers, slot.error().to_line());
     return conclude(std::move(judgement), answer);
@@ -425,8 +441,8 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   if (domain != judgement.snapshot->domains.domains.end()) facts.account.domain = domain->netbios_name;
 
   // The rest of the proofs. None of their failures charges or refunds (R39).
-  const policy::Decisions asked = policy::evaluate(policy, facts, Stage::response);
-  auto mic = pending.prove_mic(*verified, waiver_of(asked.mic_requirement(), policy::kRequireMic));
+  const policy::Ruling asked = policy::rule(policy, facts, Stage::response);
+  auto mic = pending.prove_mic(*verified, waiver_of(asked.mic, policy::kRequireMic));
   if (!mic) {
     facts.ntlm.mic = pending.claims().mic == ntlm::MicState::present ? event::Mic::wrong : facts.ntlm.mic;
     detect(judgement, pending, Proof::verified, &slot);

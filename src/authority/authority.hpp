@@ -42,6 +42,9 @@ class Authority {
 
   /// Takes a new configuration; running handshakes end under the names they began with. Thread-safe.
   void reconfigure(Config config);
+  /// Takes the policies of the services that are there already by those names, and nothing else. Thread-safe.
+  void set_policies(const std::vector<Service>& services);
+  [[nodiscard]] std::vector<Service> services() const { return snapshot()->config.services; }
   /// Reads the domains anew: after a domain was added. Errors: the store's.
   [[nodiscard]] Result<void> refresh_domains();
   /// What locks an account, as configured now.

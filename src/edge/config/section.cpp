@@ -19,7 +19,7 @@ Result<void> read_toml(std::string_view text, const std::string& path, const std
   return {};
 }
 
-Result<void> read_toml_file(const std::string& path, const std::function<void(Section&)>& read) {
+Result<std::string> read_text_file(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {  // a stream opens it and finds it empty
     return fail(ErrorCode::io, "configuration", Error::kNoOffset, path + ": is a directory");
@@ -28,7 +28,12 @@ Result<void> read_toml_file(const std::string& path, const std::function<void(Se
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) return fail(ErrorCode::io, "configuration", Error::kNoOffset, path + ": cannot be read");
-  return read_toml(text.view(), path, read);
+  return std::move(text).str();
+}
+
+Result<void> read_toml_file(const std::string& path, const std::function<void(Section&)>& read) {
+  POSTERN_TRY(text, read_text_file(path));
+  return read_toml(text, path, read);
 }
 
 }  // namespace postern::config

@@ -94,6 +94,15 @@ class Section {
     if (node != nullptr && !node->is_table()) wrong(*node, key, "must be a table");
     return {node == nullptr ? nullptr : node->as_table(), name(key), path_, error_};
   }
+  /// The keys of the table under `key`, sorted; none if it is not there or no table.
+  std::vector<std::string> keys_of(std::string_view key) const {
+    std::vector<std::string> keys;
+    const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
+    const toml::table* table = node == nullptr ? nullptr : node->as_table();
+    if (table == nullptr) return keys;
+    for (const auto& [name, value] : *table) keys.emplace_back(name.str());
+    return keys;
+  }
   std::vector<Section> tables(std::string_view key) {
     std::vector<Section> sections;
     const toml::node* node = find(key);
@@ -142,7 +151,9 @@ class Section {
 /// Parses `text`, which came from `path`, and lets `read` take the root table apart. Errors: `invalid_input` with file, line and
 /// key for what is no TOML and for the first thing that `read` found wrong.
 [[nodiscard]] Result<void> read_toml(std::string_view text, const std::string& path, const std::function<void(Section&)>& read);
-/// The same with the text of a file. Errors also: `io`.
+/// A file's text as it is. Errors: `io`.
+[[nodiscard]] Result<std::string> read_text_file(const std::string& path);
+/// read_toml with the text of a file. Errors also: `io`.
 [[nodiscard]] Result<void> read_toml_file(const std::string& path, const std::function<void(Section&)>& read);
 
 }  // namespace postern::config

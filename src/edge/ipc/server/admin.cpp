@@ -438,12 +438,19 @@ std::string Admin::handle(std::string_view text, const AdminPeer& peer) {
   const Request request{json};
   const auto op = request.text("op");
   if (!op) return error_text(op.error());
+  const bool may_ask = peer.rights == AdminRights::everything || std::ranges::find(kObserved, *op) != std::end(kObserved);
+  const auto denied = [&] {
+    spdlog::warn("admin: uid {} may only observe and asked for {}", peer.uid, *op);
+    return error_text({ErrorCode::denied, "op", Error::kNoOffset, "an observer may not use " + *op, {}});
+  };
+  if (op->starts_with("policy.") && !may_ask) return denied();
+  if (auto answer = policy_operation(*op, json, authority_, policy_source_)) {
+    if (!*answer) return error_text(answer->error());
+    return Json{{"ok", std::move(**answer)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
   for (const Operation& operation : kOperations) {
     if (operation.name != *op) continue;
-    if (peer.rights != AdminRights::everything && std::ranges::find(kObserved, *op) == std::end(kObserved)) {
-      spdlog::warn("admin: uid {} may only observe and asked for {}", peer.uid, *op);
-      return error_text({ErrorCode::denied, "op", Error::kNoOffset, "an observer may not use " + *op, {}});
-    }
+    if (!may_ask) return denied();
     Command command{store_, authority_, environment_, request};
     auto answer = (command.*operation.run)();
     if (operation.changes) {
