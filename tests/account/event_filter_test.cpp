@@ -125,6 +125,32 @@ TEST_F(EventFilterTest, EventsOfAnOlderSchemaAreFoundAsNewOnesAre) {
   EXPECT_EQ(store_->list_events({.setting = "ClockSkew"}, 0, 10)->size(), 0U) << "it just allowed";
 }
 
+TEST_F(EventFilterTest, ATagMayHoldWhatJsonEscapes) {
+  LogonCommit commit;
+  commit.event.id = "one";
+  commit.event.json = "{}";
+  for (const std::string id : {"qu\"ote", "back\\slash", "line\nend", "gr\xC3\xBC\xC3\x9F", "], [\""})
+    commit.tags.push_back(tag_of_finding(id));
+  ASSERT_TRUE(store_->commit_logons({&commit, 1}));
+  for (const std::string id : {"qu\"ote", "back\\slash", "line\nend", "gr\xC3\xBC\xC3\x9F", "], [\""}) {
+    EXPECT_EQ(store_->list_events({.finding = id}, 0, 10)->size(), 1U) << id;
+  }
+}
+
+TEST_F(EventFilterTest, R37_TheNumberOfWritesSaysNothingAboutTheEvent) {
+  const auto writes_of = [this](const std::string& outcome, std::vector<std::string> tags) {
+    LogonCommit commit;
+    commit.event.id = outcome + std::to_string(tags.size());
+    commit.event.outcome = outcome;
+    commit.event.json = "{}";
+    commit.tags = std::move(tags);
+    const std::uint64_t before = store_->counters().writes;
+    EXPECT_TRUE(store_->commit_logons({&commit, 1}));
+    return store_->counters().writes - before;
+  };
+  EXPECT_EQ(writes_of("success", {}), writes_of("failure", {tag_of_finding("a"), tag_of_setting("b")}));
+}
+
 TEST_F(EventFilterTest, AnEventWithTooManyTagsIsRefusedWhole) {
   LogonCommit commit;
   commit.event.id = "one";

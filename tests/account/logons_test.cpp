@@ -147,7 +147,7 @@ TEST_F(StoreTest, R37_AnUnknownAccountCostsTheSameReadsWritesAndDecryptions) {
                          .blobs_opened = after.blobs_opened - before.blobs_opened};
   };
   const StoreCounters known = cost_of("alice", failure_of("1", alice.id));
-  // The event, the tag that finds failures, the counters.
+  // The event, what it is found by, the counters.
   EXPECT_EQ(known, (StoreCounters{.reads = 1, .writes = 3, .transactions = 1, .blobs_opened = 1}));
   EXPECT_EQ(cost_of("mallory", failure_of("2", std::nullopt)), known);
   EXPECT_EQ(cost_of("no\xFFtext", failure_of("3", std::nullopt)), known);
