@@ -39,9 +39,9 @@ std::optional<spnego::Oid> framed_mech(ByteView token) {
   spnego::der::Reader in{*frame};
   const auto oid = in.expect(spnego::der::kOid, "thisMech");
   if (!oid) return std::nullopt;
-  auto parsed = spnego::Oid::parse(oid->content);
+  const auto parsed = spnego::Oid::parse(oid->content);
   if (!parsed) return std::nullopt;
-  return std::move(*parsed);
+  return *parsed;
 }
 
 void look_at_init(const spnego::NegTokenInit& init, Finds& finds) {

@@ -35,7 +35,8 @@ class ApiAuthority : public AuthorityTest {
     config.socket_path = socket_;
     config.admin_socket_path = sockets_.path() / "admin.sock";
     config.peers = {own};
-    auto listening = ipc::Server::listen(config, *authority_, [](std::string_view, std::uint32_t) { return std::string{}; });
+    auto listening =
+        ipc::Server::listen(config, *authority_, [](std::string_view, const ipc::AdminPeer&) { return std::string{}; });
     ASSERT_TRUE(listening) << account::line_of(listening);
     server_ = std::move(*listening);
     running_ = std::thread{[this] { server_->run(); }};
