@@ -46,7 +46,7 @@ void SinkThread::pause_after_failure() {
 std::optional<Cursor> SinkThread::first_cursor() {
   while (!stop_.requested()) {
     auto kept = read_cursor(cursor_path_);
-    if (kept && *kept) return **kept;
+    if (kept && *kept) return *std::move(kept);
     if (kept && config_.begin == Begin::oldest) return Cursor{};
     if (!kept) {
       tell_once(kept.error().to_line());
