@@ -94,7 +94,8 @@ Result<void> confine(Task task, const Options& options) {
                            SCMP_SYS(poll),
                            SCMP_SYS(ppoll)};
   if (task == Task::watch_interface) {
-    for (const int call : {SCMP_SYS(clone3), SCMP_SYS(clone), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(getsockopt)})
+    for (const int call :
+         {SCMP_SYS(clone3), SCMP_SYS(clone), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt)})
       allowed.push_back(call);
   }
   const bool writes_files = !options.store.empty() || (!options.output.empty() && options.rotate_bytes > 0);
@@ -112,8 +113,8 @@ Result<void> confine(Task task, const Options& options) {
   for (const int call : allowed) failed |= ::seccomp_rule_add(context, SCMP_ACT_ALLOW, call, 0);
   // The C library asks whether a descriptor is a terminal, and for its width; libpcap sets nothing any more.
   failed |= ::seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
-  if (task == Task::read_files && !writes_files) {
-    // Captures that are still to be opened: to read only.
+  if (!writes_files) {
+    // Captures that are still to be opened, and what the kernel counted of an interface (libpcap looks below /sys): to read only.
     const scmp_arg_cmp read_only = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT, O_RDONLY);
     failed |= ::seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, read_only);
     failed |= ::seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 0);

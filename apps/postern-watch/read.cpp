@@ -140,13 +140,14 @@ int run_read(const Options& options) {
   action.sa_handler = [](int) { g_stop = 1; };
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  std::uint64_t total = 0;
+  for (const Source& source : *sources) total += source.bytes;
+  Files files{options, **session, total};
+  // After the progress bar asked whether standard error is a terminal, which the filter answers with no.
   if (const auto confined = confine(Task::read_files, options); !confined) {
     say_error(options, confined.error());
     return kFault;
   }
-  std::uint64_t total = 0;
-  for (const Source& source : *sources) total += source.bytes;
-  Files files{options, **session, total};
   std::size_t captures = 0;
   std::size_t refused = 0;
   for (const Source& source : *sources) {
