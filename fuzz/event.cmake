@@ -1,1 +1,2 @@
 postern_fuzz(event_json LINKS postern_event postern_event_reader)
+postern_fuzz(event_lines LINKS postern_event postern_event_reader)

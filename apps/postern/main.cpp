@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "postern/commands.hpp"
+#include "postern/commands_advice.hpp"
 #include "postern/output.hpp"
 
 namespace {
@@ -36,6 +37,9 @@ int run(int argc, char** argv) {
   add_logon_command(app, context);
   add_policy_commands(app, context);
   add_policy_import_command(app, context);
+  add_inventory_commands(app, context);
+  add_what_if_command(app, context);
+  add_exceptions_command(app, context);
   add_bench_command(app, context);
   add_watch_command(app, context);
   try {

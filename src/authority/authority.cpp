@@ -125,7 +125,9 @@ struct Authority::Judgement {
   void block(const policy::Decisions& decisions) {
     outcome = event::Outcome::blocked;
     const event::PolicyDecision& first = decisions.entries().front();
-    deny(policy::status_for(decisions), first.setting + " = " + first.value + ": " + first.why);
+    // What is undecided has no status of its own, and success would let in.
+    const NtStatus status = policy::status_for(decisions);
+    deny(status == NtStatus::success ? NtStatus::ntlm_blocked : status, first.setting + " = " + first.value + ": " + first.why);
   }
 };
 

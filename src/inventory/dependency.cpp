@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <tuple>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/keyed_digest.hpp"
@@ -34,15 +35,6 @@ std::string first_of(const Texts&... texts) {
   const std::string* found = nullptr;
   ((found = found != nullptr ? found : known(texts)), ...);
   return found != nullptr ? cut(*found) : std::string{};
-}
-
-std::string folded(const std::string& name) {
-  if (is_utf8(name)) return upper_case_utf8(name);
-  std::string upper = name;
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return upper;
 }
 
 MicClass mic_class(const std::optional<event::Mic>& mic) {
@@ -126,6 +118,26 @@ Posture posture_of(const LogonEvent& event) {
   return posture;
 }
 
+std::string folded_name(const std::string& name) {
+  if (is_utf8(name)) return upper_case_utf8(name);
+  std::string upper = name;
+  for (char& c : upper) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return upper;
+}
+
+Names names_of(const LogonEvent& event) {
+  Names names;
+  names.client = first_of(event.client.address, event.client.workstation);
+  const std::string* domain = known(event.account.domain);
+  const std::string* name = known(event.account.name);
+  if (name != nullptr) names.account = cut(domain != nullptr ? *domain + '\\' + *name : *name);
+  names.server =
+      first_of(event.server.name, event.ntlm.server_names.dns_computer, event.ntlm.server_names.nb_computer, event.server.address);
+  return names;
+}
+
 Key key_of(const LogonEvent& event) {
   Key key;
   key.client = first_of(event.client.address, event.client.workstation);
@@ -145,7 +157,7 @@ Key key_of(const LogonEvent& event) {
 KeyDigest digest_of(const Key& key) {
   std::string text;
   const auto add_name = [&text](const std::string& name) {
-    const std::string upper = folded(name);
+    const std::string upper = folded_name(name);
     text.append(std::to_string(upper.size())).append(1, ':').append(upper);
   };
   const auto add_enum = [&text](auto value) { text.append(std::to_string(static_cast<int>(value))).append(1, ','); };

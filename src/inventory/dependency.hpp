@@ -35,12 +35,22 @@ struct Posture {
 
 inline constexpr std::size_t kMaxKeyTextBytes = 512;  ///< of each name; what is longer is cut
 
-/// What the logons of one dependency share. Names compare as Windows compares them: upper-cased.
-struct Key {
-  std::string client{};  ///< its address; without one the workstation that it claims
-  event::AccountKind account_kind = event::AccountKind::unknown;
+/// Who an event is about, as an inventory calls them; empty where nothing is known.
+struct Names {
+  std::string client{};   ///< its address; without one the workstation that it claims
   std::string account{};  ///< `DOMAIN\name`, or the name alone
   std::string server{};   ///< its name, or its address
+};
+[[nodiscard]] Names names_of(const event::LogonEvent& event);
+/// Two names are one when these are equal: upper-cased as Windows does it.
+[[nodiscard]] std::string folded_name(const std::string& name);
+
+/// What the logons of one dependency share. Names compare as Windows compares them: upper-cased.
+struct Key {
+  std::string client{};
+  event::AccountKind account_kind = event::AccountKind::unknown;
+  std::string account{};
+  std::string server{};
   std::optional<event::Service> service{};
   std::optional<event::Package> package{};
   std::optional<event::NtlmVersion> version{};

@@ -1,0 +1,63 @@
+#include "advise/explain.hpp"
+
+#include <utility>
+
+#include "event/reader/parse_event.hpp"
+
+namespace postern::advise {
+namespace {
+
+using Setting = std::pair<std::string_view, std::string_view>;
+
+/// Everything open, so that each step shows alone.
+constexpr Setting kOpen[] = {{"LmCompatibilityLevel", "0"},
+                             {"AllowAnonymous", "always"},
+                             {"RequireMic", "never"},
+                             {"ExtendedProtection", "never"},
+                             {"TargetNameCheck", "never"},
+                             {"PlainHttp", "always"},
+                             {"ClockSkew", "off"},
+                             {"LegacyCrypto", "allow"},
+                             {"NtlmMinServerSec", "0"},
+                             {"NtlmMinClientSec", "0"},
+
+                             {"BlockNtlmv1SSO", "0"},
+                             {"LdapEnforceChannelBinding", "0"},
+                             {"SmbServerNameHardeningLevel", "0"}};
+
+/// In the order in which an administrator takes them: look, then the weak, then proofs, then NTLM itself.
+constexpr Setting kSteps[] = {
+    {"AuditReceivingNTLMTraffic", "2"},    {"RestrictSendingNTLMTraffic", "1"},  {"LmCompatibilityLevel", "4"},
+    {"LmCompatibilityLevel", "5"},         {"NtlmMinServerSec", "0x20080000"},   {"RequireMic", "always"},
+    {"TargetNameCheck", "always"},         {"SmbServerNameHardeningLevel", "2"}, {"ExtendedProtection", "when-supported"},
+    {"ExtendedProtection", "always"},      {"LdapEnforceChannelBinding", "2"},   {"RestrictReceivingNTLMTraffic", "1"},
+    {"RestrictReceivingNTLMTraffic", "2"}, {"RestrictSendingNTLMTraffic", "2"},  {"BlockNTLM", "1"},
+    {"RestrictNTLMInDomain", "1"},         {"RestrictNTLMInDomain", "3"},        {"RestrictNTLMInDomain", "5"},
+    {"RestrictNTLMInDomain", "7"}};
+
+}  // namespace
+
+Explanation explain(const inventory::Dependency& dependency) {
+  Explanation explanation;
+  const auto example = event::parse_event(dependency.example);
+  event::LogonEvent event = example ? *example : event::LogonEvent{};
+  if (dependency.reason) event.reason = dependency.reason->reason;  // of many events the best reason, not the newest event's
+  explanation.reasons = reasons_of(event);
+  explanation.rule = &rule_of(explanation.reasons.empty() ? event::Reason{} : explanation.reasons.front());
+  if (!example || dependency.key.other) return explanation;
+
+  event.outcome = event::Outcome::success;
+  policy::Policy open;
+  // A setting that this build does not know has no say in any case.
+  for (const auto& [setting, value] : kOpen) static_cast<void>(policy::set(open, setting, value));
+  for (const auto& [setting, value] : kSteps) {
+    policy::Policy policy = open;
+    if (!policy::set(policy, setting, value)) continue;
+    Step step{setting, value, predict(policy, event)};
+    step.prediction.policy = nullptr;  // it ends here
+    explanation.steps.push_back(std::move(step));
+  }
+  return explanation;
+}
+
+}  // namespace postern::advise
