@@ -1,8 +1,11 @@
 #include "advise/explain.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "event/facts.hpp"
 #include "event/reader/parse_event.hpp"
+#include "policy/evaluate.hpp"
 
 namespace postern::advise {
 namespace {
@@ -50,11 +53,26 @@ Explanation explain(const inventory::Dependency& dependency) {
   policy::Policy open;
   // A setting that this build does not know has no say in any case.
   for (const auto& [setting, value] : kOpen) static_cast<void>(policy::set(open, setting, value));
+  const Prediction before = predict(open, event);
   for (const auto& [setting, value] : kSteps) {
     policy::Policy policy = open;
     if (!policy::set(policy, setting, value)) continue;
     Step step{setting, value, predict(policy, event)};
     step.prediction.policy = nullptr;  // it ends here
+    if (step.prediction.decisive && step.prediction.decisive == before.decisive) {
+      // What is said without the step as well is not the step's doing; what its own setting says beside that is.
+      const auto entries =
+          policy::evaluate(policy, event::facts_of(event), event::Stage::verified, policy::Points::all()).entries();
+      const auto own = std::ranges::find_if(entries, [&](const event::PolicyDecision& entry) {
+        return entry.setting == setting && entry.decision != event::Decision::allow;
+      });
+      if (own != entries.end()) {
+        step.prediction.decisive = *own;
+      } else {
+        step.prediction.effect = Effect::allowed;
+        step.prediction.decisive.reset();
+      }
+    }
     explanation.steps.push_back(std::move(step));
   }
   return explanation;

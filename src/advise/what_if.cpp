@@ -22,6 +22,11 @@ policy::Decisions ask(policy::Points points, const policy::Policy& policy, const
   return policy::evaluate(policy, facts_at(event, stage), stage, points);
 }
 
+/// A lone LM field that was blocked before anybody compared it: LM by its shape, and perhaps LMv2.
+bool may_be_lm_v2(const LogonEvent& event) {
+  return event.ntlm.version == event::NtlmVersion::lm && event.outcome == Outcome::blocked && !event.account.sid;
+}
+
 /// Whether the password was right, or nobody knows: then the last stage was asked, or would be.
 bool came_to_the_last_stage(const LogonEvent& event) {
   if (!event.status) return false;
@@ -75,24 +80,42 @@ Prediction predict_at(policy::Points points, const policy::Policy& policy, const
   }
   policy::Decisions decisions = ask(points, policy, event, Stage::verified);
   const Decision verdict = decisions.verdict();
+  Stage denied_at = Stage::verified;  // which may be later than the decision's own stage: a lone LM field shows late what it is
   if (verdict == Decision::deny) {
     // The first stage that denies, as the authority would come to it.
     for (const Stage stage : {Stage::negotiate, Stage::response}) {
       policy::Decisions earlier = ask(points, policy, event, stage);
       if (!earlier.denied()) continue;
       decisions = std::move(earlier);
+      denied_at = stage;
       break;
     }
     prediction.status = policy::status_for(decisions);
   }
   if (verdict != Decision::allow) prediction.decisive = decisions.entries().front();
+  if (denied_at == Stage::verified && may_be_lm_v2(event)) {
+    event::Facts facts = facts_at(event, Stage::verified);
+    facts.ntlm.version = event::NtlmVersion::lm_v2;
+    const policy::Ruling other = policy::rule(policy, facts, Stage::verified, points);
+    if (other.verdict != verdict || other.status != prediction.status) {
+      prediction.effect = Effect::undecided;
+      prediction.status = NtStatus::success;
+      prediction.decisive = event::PolicyDecision{event::Point::account_dc,
+                                                  Stage::verified,
+                                                  std::string{policy::kLmCompatibilityLevel},
+                                                  policy::value_of(policy, policy::kLmCompatibilityLevel),
+                                                  Decision::depends,
+                                                  "the LM field may hold LMv2, and nobody compared it"};
+      return prediction;
+    }
+  }
 
   if (event.outcome == Outcome::failure) {
     // A wrong password stays wrong. What is denied before it is compared, or before the account's state is asked, would end with
     // another status.
     prediction.effect = Effect::failed_anyway;
     bool before = verdict == Decision::deny;
-    if (before && prediction.decisive->stage == Stage::verified) {
+    if (before && denied_at == Stage::verified) {
       // A wrong MIC is found by the handshake and not by policy, whatever the policy says of it.
       const bool policy_says = prediction.decisive->setting != policy::kAccountState && event.ntlm.mic != event::Mic::wrong;
       before = policy_says && came_to_the_last_stage(event);

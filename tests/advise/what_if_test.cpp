@@ -1,6 +1,7 @@
 // What a policy would have said to logons on record.
 #include "advise/what_if.hpp"
 
+#include "advise/predict_at.hpp"
 #include "advise_support.hpp"
 
 namespace postern::advise {
@@ -63,6 +64,19 @@ TEST(WhatIf, WhatTheRecordDoesNotSayIsUndecidedAndSaysOnWhat) {
   const Prediction prediction = predict(strict, event);
   EXPECT_EQ(prediction.effect, Effect::undecided);
   EXPECT_EQ(prediction.decisive->why, "the channel bindings are unknown");
+}
+
+TEST(WhatIf, ALoneLmFieldThatNobodyComparedMayBeLmV2) {
+  event::LogonEvent event = logon();
+  event.outcome = Outcome::blocked;
+  event.ntlm.version = event::NtlmVersion::lm;
+  event.ntlm.mic = event::Mic::not_applicable;
+  event.ntlm.channel_binding = event::ChannelBinding::not_applicable;
+  const policy::Policy four = policy_with({{"LmCompatibilityLevel", "4"}, {"ExtendedProtection", "never"}});
+  EXPECT_EQ(predict_at(policy::Points::authority(), four, event).effect, Effect::undecided);
+  EXPECT_EQ(predict_at(policy::Points::authority(), {}, event).effect, Effect::still_blocked) << "level 5 takes neither";
+  event.account.sid = "S-1-5-21-1-2-3-1000";
+  EXPECT_EQ(predict_at(policy::Points::authority(), four, event).effect, Effect::still_blocked) << "compared, and LM";
 }
 
 TEST(WhatIf, AnUnknownOutcomeCountsAsASuccessAndKerberosAsNothing) {

@@ -20,6 +20,17 @@ namespace {
 
 using advise::recorded_logon;
 
+/// tests/cli/snapshots/NAME.json is the form; POSTERN_UPDATE_SNAPSHOTS=1 writes it anew, for review.
+void expect_snapshot(const std::string& name, const Json& object) {
+  const std::string path = std::string{POSTERN_SOURCE_DIR} + "/tests/cli/snapshots/" + name + ".json";
+  const std::string text = object.dump(2) + "\n";
+  if (std::getenv("POSTERN_UPDATE_SNAPSHOTS") != nullptr) std::ofstream{path} << text;
+  std::ifstream file{path};
+  std::stringstream kept;
+  kept << file.rdbuf();
+  EXPECT_EQ(text, kept.str()) << path;
+}
+
 std::vector<event::LogonEvent> a_few_logons() {
   std::vector<event::LogonEvent> events{recorded_logon(1, "alice", "web"), recorded_logon(2, "bob", "web"),
                                         recorded_logon(3, "bob", "db")};
@@ -27,6 +38,31 @@ std::vector<event::LogonEvent> a_few_logons() {
   events[2].ntlm.spn = "MSSQLSvc/192.0.2.3:1433";
   events[2].findings = {{"ntlm-to-address", event::Severity::warning, "a logon to an address", {}}};
   return events;
+}
+
+TEST(AdviceSnapshot, FormsStayAsDocumented) {
+  const auto events = a_few_logons();
+  const auto sets = parse_sets({"ExtendedProtection=always"});
+  ASSERT_TRUE(sets);
+  advise::Policies policies;
+  ASSERT_TRUE(apply_sets(policies, *sets));
+  expect_snapshot("what-if", what_if_json(advise::what_if(policies, events), *sets, GroupBy::all, 10));
+
+  std::vector<inventory::Dependency> all;
+  for (const auto& event : events) all.push_back(inventory::dependency_of(event));
+  sort_by(all, SortBy::account);
+  expect_snapshot("inventory", inventory_json(all, {3, 3, 1}));
+  expect_snapshot("inventory-groups", groups_json(all, GroupDependenciesBy::account));
+  const inventory::Dependency last = inventory::dependency_of(events[2]);
+  Json explained = explain_json(last, advise::explain(last));
+  EXPECT_EQ(explained["reasons"][0]["name"], "ip-address");
+  explained.erase("policy");  // grows with the settings; its form is that of a decision
+  expect_snapshot("explain", explained);
+
+  advise::Exceptions exceptions;
+  exceptions.kept = 5;
+  exceptions.lists.push_back({"DCAllowedNTLMServers", {{"DB*", true, 5, 1, {"DB9"}}}, true, 1, 0});
+  expect_snapshot("exceptions", exceptions_json(exceptions));
 }
 
 TEST(Inventory, CsvQuotesAndDisarmsFormulas) {
