@@ -2,6 +2,9 @@
 
 #include <chrono>
 
+#include "postern/admin_client.hpp"
+#include "postern/admin_socket.hpp"
+
 namespace postern::cli {
 namespace {
 
@@ -54,6 +57,20 @@ Result<EventQuery> query_of(const EventArguments& arguments, const Context& cont
   return query;
 }
 
-Result<advise::Policies> base_policies(const EventQuery&) { return advise::Policies{}; }
+Result<advise::Policies> base_policies(const EventQuery& query) {
+  advise::Policies policies;
+  if (!query.files.empty()) return policies;
+  POSTERN_TRY(socket, admin_socket_path(query.socket, query.config));
+  POSTERN_TRY(client, AdminClient::connect(socket));
+  POSTERN_TRY(answer, client.ask(Json{{"op", "policy.show"}}));
+  for (const Json& service : answer["services"]) {
+    policy::Policy& policy = policies.by_service[service.value("name", std::string{})];
+    for (const auto& [name, value] : service["settings"].items()) {
+      // A posternd of another version may know settings that we do not; what-if without one of them would mislead.
+      POSTERN_CHECK(policy::set(policy, name, value.is_string() ? value.get<std::string>() : std::string{}));
+    }
+  }
+  return policies;
+}
 
 }  // namespace postern::cli

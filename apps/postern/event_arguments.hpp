@@ -22,7 +22,7 @@ struct EventArguments {
 void add_event_options(CLI::App& command, EventArguments& arguments);
 [[nodiscard]] Result<EventQuery> query_of(const EventArguments& arguments, const Context& context);
 
-/// What posternd enforces, by service; of files, and where posternd does not tell, the default policy.
+/// What posternd enforces, by service; for events of files the default policy.
 [[nodiscard]] Result<advise::Policies> base_policies(const EventQuery& query);
 
 }  // namespace postern::cli
