@@ -1,3 +1,5 @@
 postern_fuzz(key_file LINKS postern_account)
 postern_fuzz(logon_hours LINKS postern_account)
 postern_fuzz(ip_network LINKS postern_base)
+postern_fuzz(breached LINKS postern_account)
+postern_fuzz(account_import LINKS postern_account)

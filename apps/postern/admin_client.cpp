@@ -47,9 +47,10 @@ Result<void> receive_all(int descriptor, MutableByteView bytes) {
 
 /// Error::field is a static text, so a name that comes over the socket is looked up among those that the authority uses.
 std::string_view static_field(const std::string& name) {
-  constexpr std::string_view kFields[] = {"account", "domain",  "name",    "dns",   "realm", "password",
-                                          "kind",    "groups",  "expires", "from",  "until", "server",
-                                          "version", "outcome", "limit",   "after", "op",    "request"};
+  constexpr std::string_view kFields[] = {"account", "domain",      "name",     "dns",           "realm", "password",
+                                          "kind",    "groups",      "expires",  "from",          "until", "server",
+                                          "version", "outcome",     "limit",    "after",         "op",    "request",
+                                          "file",    "logon_hours", "networks", "old_after_days"};
   for (const std::string_view field : kFields) {
     if (field == name) return field;
   }
@@ -67,12 +68,6 @@ Error error_of(const Json& body) {
   error.hint = body.value("hint", "");
   return error;
 }
-
-/// A request as bytes, wiped when it is no longer needed.
-struct WipedText {
-  std::string text;
-  ~WipedText() { wipe(text.data(), text.size()); }
-};
 
 }  // namespace
 
@@ -107,16 +102,41 @@ AdminClient::~AdminClient() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Result<Json> AdminClient::ask(Json request) {
-  const WipedText sent{request.dump(-1, ' ', false, Json::error_handler_t::replace)};
-  if (const auto password = request.find("password"); password != request.end() && password->is_string()) {
-    auto& text = password->get_ref<std::string&>();
-    wipe(text.data(), text.size());
+void AdminClient::wait_up_to(int seconds) {
+  const timeval deadline{seconds, 0};
+  static_cast<void>(::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline)));
+}
+
+SecretBytes request_bytes(const Json& request, std::string_view secret_name, ByteView secret) {
+  constexpr std::size_t kLongestEscape = 6;  // \u001f
+  std::string text = request.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (secret_name.empty()) return SecretBytes::take(text);
+  text.pop_back();                                                                      // the closing brace
+  text.reserve(text.size() + secret_name.size() + kLongestEscape * secret.size() + 8);  // so that nothing is copied on the way
+  text.append(request.empty() ? "\"" : ",\"").append(secret_name).append("\":\"");
+  constexpr std::string_view kHex = "0123456789abcdef";
+  for (const std::uint8_t byte : secret) {
+    if (byte == '"' || byte == '\\') {
+      text.append(1, '\\').append(1, static_cast<char>(byte));
+    } else if (byte < 0x20) {
+      text.append("\\u00").append(1, kHex[byte >> 4]).append(1, kHex[byte & 0x0F]);
+    } else {
+      text.append(1, static_cast<char>(byte));
+    }
+  }
+  text.append("\"}");
+  return SecretBytes::take(text);
+}
+
+Result<Json> AdminClient::ask(const Json& request, const std::optional<SecretMember>& secret) {
+  const SecretBytes sent = secret ? request_bytes(request, secret->name, secret->value.reveal()) : request_bytes(request, {}, {});
+  if (sent.size() > kMaxAdminRequestBytes) {
+    return fail(ErrorCode::too_large, kField, Error::kNoOffset, "a request of more than a mebibyte: split the file");
   }
   std::array<std::uint8_t, 4> length{};
-  store_le(length.data(), static_cast<std::uint32_t>(sent.text.size()));
+  store_le(length.data(), static_cast<std::uint32_t>(sent.size()));
   POSTERN_CHECK(send_all(descriptor_, length));
-  POSTERN_CHECK(send_all(descriptor_, as_bytes(sent.text)));
+  POSTERN_CHECK(send_all(descriptor_, sent.reveal()));
   POSTERN_CHECK(receive_all(descriptor_, length));
   const std::size_t size = load_le<std::uint32_t>(length.data());
   if (size > kMaxAdminReplyBytes) return fail(ErrorCode::too_large, kField, Error::kNoOffset, "an answer over the limit");

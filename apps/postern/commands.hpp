@@ -21,6 +21,8 @@ struct Context {
 void add_token_commands(CLI::App& app, Context& context);
 void add_domain_commands(CLI::App& app, Context& context);
 void add_account_commands(CLI::App& app, Context& context);
+/// `set`, `audit` and `import`, below `account`.
+void add_account_state_commands(CLI::App& account, Context& context);
 void add_events_command(CLI::App& app, Context& context);
 void add_logon_command(CLI::App& app, Context& context);
 /// The subcommand, so that others may add to it.

@@ -1,43 +1,11 @@
 #include <memory>
 
-#include "postern/admin_client.hpp"
-#include "postern/admin_socket.hpp"
+#include "postern/admin_ask.hpp"
 #include "postern/commands.hpp"
 #include "postern/token_verify.hpp"
 
 namespace postern::cli {
 namespace {
-
-/// Sends the request and prints what the answer holds under `member`.
-ExitCode ask_and_print(const Context& context, Json request, const char* member, const Output& output) {
-  const auto socket = admin_socket_path(context.socket, context.config);
-  if (!socket) return output.fail(socket.error());
-  auto client = AdminClient::connect(*socket);
-  if (!client) return output.fail(client.error());
-  auto answer = client->ask(std::move(request));
-  if (!answer) return output.fail(answer.error());
-  if (!answer->contains(member)) {
-    output.answer(*answer);
-    return ExitCode::done;
-  }
-  const Json& shown = (*answer)[member];
-  if (output.format() == Format::json || shown.is_object()) {
-    output.answer(shown);
-  } else if (shown.is_array()) {
-    for (const Json& element : shown) output.line(element.value("account", element.value("name", "")));
-  } else {
-    output.answer(*answer);
-  }
-  return ExitCode::done;
-}
-
-/// Adds the password that standard input gives to the request.
-Result<void> add_password(Json& request) {
-  POSTERN_TRY(line, read_secret_line());
-  if (line.empty()) return fail(ErrorCode::denied, "password", Error::kNoOffset, "an empty password is never accepted");
-  request["password"] = std::string{line.reveal_text()};
-  return {};
-}
 
 constexpr const char* kNameHelp = "DOMAIN\\name, name@domain, or name where there is one domain";
 
@@ -45,6 +13,9 @@ struct AccountArguments {
   std::string name{};
   bool password_stdin = false;
   bool must_change = false;
+  bool revoke_old = false;
+  bool by_owner = false;
+  bool danger_allow_breached = false;
   std::string kind{};
   std::vector<std::string> groups{};
 };
@@ -68,15 +39,26 @@ CLI::App* add_with_password(CLI::App& account, Context& context, const char* com
   CLI::App* app = account.add_subcommand(command, help);
   app->add_option("NAME", arguments->name, kNameHelp)->required();
   app->add_flag("--password-stdin", arguments->password_stdin, "The first line of standard input is the password")->required();
+  app->add_flag("--must-change", arguments->must_change, "The account must change it before it logs on");
+  app->add_flag("--danger-allow-breached", arguments->danger_allow_breached,
+                "Take a password that is on the list of breached ones");
   app->footer(std::string{"Example:\n  postern account "} + command + " 'EXAMPLE\\alice' --password-stdin < password.txt");
   app->callback([arguments, operation, &context] {
     context.run = [arguments, operation, &context](const Output& output) {
       Json request{{"op", operation}, {"account", arguments->name}};
       if (!arguments->kind.empty()) request["kind"] = arguments->kind;
       if (!arguments->groups.empty()) request["groups"] = arguments->groups;
-      if (arguments->must_change) request["must_change"] = true;
-      if (const auto added = add_password(request); !added) return output.fail(added.error());
-      return ask_and_print(context, std::move(request), "account", output);
+      for (const auto& [name, set] :
+           {std::pair{"must_change", arguments->must_change}, std::pair{"revoke_old", arguments->revoke_old},
+            std::pair{"by_owner", arguments->by_owner}, std::pair{"danger_allow_breached", arguments->danger_allow_breached}}) {
+        if (set) request[name] = true;
+      }
+      auto password = read_secret_line();
+      if (!password) return output.fail(password.error());
+      if (password->empty()) {
+        return output.fail({ErrorCode::denied, "password", Error::kNoOffset, "an empty password is never accepted", {}});
+      }
+      return ask_and_print(context, request, "account", output, AdminClient::SecretMember{"password", std::move(*password)});
     };
   });
   return app;
@@ -136,7 +118,9 @@ void add_account_commands(CLI::App& app, Context& context) {
   add->add_option("--group", added->groups, "A group's name; may be given many times");
   auto changed = std::make_shared<AccountArguments>();
   CLI::App* passwd = add_with_password(*account, context, "passwd", "Set an account's password", "account.passwd", changed);
-  passwd->add_flag("--must-change", changed->must_change, "The account must change it before it logs on");
+  passwd->add_flag("--revoke-old", changed->revoke_old,
+                   "The password before it is not accepted any more, not even for the hour of grace");
+  passwd->add_flag("--by-owner", changed->by_owner, "The account's owner asks: no earlier password, and none that is too young");
 
   auto domain = std::make_shared<std::string>();
   CLI::App* list = account->add_subcommand("list", "List the accounts");
@@ -150,6 +134,7 @@ void add_account_commands(CLI::App& app, Context& context) {
     };
   });
 
+  add_account_state_commands(*account, context);
   add_simple(*account, context, "show", "Show an account", "account.show");
   add_simple(*account, context, "enable", "Let an account log on", "account.enable");
   add_simple(*account, context, "disable", "Let an account log on no more", "account.disable");

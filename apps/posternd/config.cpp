@@ -114,6 +114,16 @@ void read_detection(Section section, authority::detection::Settings& detection) 
   section.refuse_unknown_keys();
 }
 
+/// Opened with the configuration, so that a wrong or unsorted file is named by file, line and key (R38).
+void read_breached_hashes(Section& section, const toml::node& node, authority::Config& config) {
+  constexpr std::string_view kKey = "breached_hashes";
+  const auto* path = node.as_string();
+  if (path == nullptr || path->get().empty()) return section.wrong(node, kKey, "must be the path of a file");
+  auto list = account::BreachedHashes::open(path->get());
+  if (!list) return section.wrong(node, kKey, list.error().to_line());
+  config.breached_hashes = std::make_shared<const account::BreachedHashes>(std::move(*list));
+}
+
 void read_service(Section section, const policy::Policy& defaults, authority::Config& config) {
   authority::Service service;
   service.policy = defaults;
@@ -190,6 +200,7 @@ void read_all(Section& root, DaemonConfig& config) {
   root.number("max_connections_per_peer", config.server.max_connections_per_peer, 1, kMaxCount);
   root.number("cached_accounts", config.authority.cached_accounts, 1, kMaxCount);
   root.duration("handshake_seconds", config.authority.handshake_lifetime, kMaxHandshakeSeconds);
+  if (const toml::node* node = root.find("breached_hashes")) read_breached_hashes(root, *node, config.authority);
   read_names(root.table("names"), config);
   read_lockout(root.table("lockout"), config.authority.lockout);
   read_password(root.table("password"), config.authority);

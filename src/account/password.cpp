@@ -101,13 +101,18 @@ Result<Aes128Key> aes128_string_to_key(ByteView password, std::string_view salt,
   return string_to_key<Aes128Key>(ENCTYPE_AES128_CTS_HMAC_SHA1_96, password, salt, iterations);
 }
 
-Result<AccountSecrets> derive_secrets(const SecretBytes& password, std::string salt) {
+Result<NtHash> nt_hash_of(const SecretBytes& password) {
   POSTERN_CHECK(check_password(password));
   auto converted = utf8_to_utf16le(password.reveal_text(), kField);
   if (!converted) return std::unexpected{std::move(converted).error()};
   const Wiped utf16{std::move(*converted)};
+  return NtHash{crypto::Md4::digest(utf16.bytes)};
+}
+
+Result<AccountSecrets> derive_secrets(const SecretBytes& password, std::string salt) {
   AccountSecrets secrets;
-  secrets.nt_hash = NtHash{crypto::Md4::digest(utf16.bytes)};
+  POSTERN_TRY(nt_hash, nt_hash_of(password));
+  secrets.nt_hash = std::move(nt_hash);
   POSTERN_TRY(aes256, aes256_string_to_key(password.reveal(), salt, kAesStringToKeyIterations));
   POSTERN_TRY(aes128, aes128_string_to_key(password.reveal(), salt, kAesStringToKeyIterations));
   secrets.aes256 = std::move(aes256);

@@ -22,6 +22,9 @@ inline constexpr std::uint32_t kAesStringToKeyIterations = 4096;
 /// Refuses what check_password refuses, and a password of fewer than `min_chars` UTF-16 code units.
 [[nodiscard]] Result<void> check_password_length(const SecretBytes& password, std::size_t min_chars);
 
+/// MD4 of the password in UTF-16LE (MS-NLMP 3.3.1). Refuses what check_password refuses.
+[[nodiscard]] Result<NtHash> nt_hash_of(const SecretBytes& password);
+
 /// The default salt: REALM and the principal's components (RFC 4120 section 4); for a machine REALM, "host", its name in lower case
 /// without `$`, a dot and the DNS name of its domain in lower case (MS-KILE 3.1.1.2).
 [[nodiscard]] std::string kerberos_salt(const Domain& domain, AccountKind kind, std::string_view account_name);

@@ -29,16 +29,22 @@ struct NewDomain {
   std::array<std::uint8_t, 12> sid_random{};  ///< from a good random source
 };
 
+enum class MustChange : bool { no, yes };
+enum class Enabled : bool { no, yes };
+
 struct NewAccount {
   DomainId domain{};
   std::string name{};  ///< of a machine: ends with `$`
   AccountKind kind = AccountKind::domain;
   SecretBytes password{};  ///< UTF-8
   std::vector<std::string> groups{};
+  MustChange must_change = MustChange::no;
+  Enabled enabled = Enabled::yes;
+  std::optional<FileTime> expires_at{};
+  /// Instead of a password, which is empty then: the account has no AES keys until its next password.
+  std::optional<NtHash> nt_hash{};
+  std::optional<FileTime> password_set_at{};  ///< nothing: now
 };
-
-enum class MustChange : bool { no, yes };
-enum class Enabled : bool { no, yes };
 /// Whether the password that was there is accepted for a while (OldPasswordPolicy).
 enum class OldPassword : bool { accepted_for_a_while, revoked };
 /// Whether a remembered password may be set again.
@@ -175,6 +181,9 @@ class Store {
   [[nodiscard]] virtual Result<std::optional<Account>> show_account(DomainId domain, std::string_view name) = 0;
   /// By name, at most `limit` (kMaxAccountsPerRead), those after the name `after` (empty: from the start).
   [[nodiscard]] virtual Result<std::vector<Account>> list_accounts(DomainId domain, std::string_view after, std::size_t limit) = 0;
+  /// As list_accounts, with what the passwords became: for the audit.
+  [[nodiscard]] virtual Result<std::vector<AccountWithSecrets>> list_secrets(DomainId domain, std::string_view after,
+                                                                             std::size_t limit) = 0;
   /// The oldest `limit` (at most kMaxEventsPerRead) events that match and were committed after `after_sequence`.
   [[nodiscard]] virtual Result<std::vector<StoredEvent>> list_events(const EventFilter& filter, std::uint64_t after_sequence,
                                                                      std::size_t limit) = 0;
@@ -186,6 +195,8 @@ class Store {
 
   [[nodiscard]] virtual Result<Domain> add_domain(const NewDomain& domain, FileTime now) = 0;
   [[nodiscard]] virtual Result<Account> add_account(const NewAccount& account, FileTime now) = 0;
+  /// All of them or none. The offset of an error is the index of the account that is at fault.
+  [[nodiscard]] virtual Result<void> add_accounts(std::span<const NewAccount> accounts, FileTime now) = 0;
   /// Sets new keys, counts the key version up, and remembers the password that was there. A lock stays: unlock() is a command of
   /// its own. `conflict` where the terms refuse the password.
   [[nodiscard]] virtual Result<void> set_password(AccountId account, const SecretBytes& password, const PasswordTerms& terms,

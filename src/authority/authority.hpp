@@ -50,6 +50,10 @@ class Authority {
   /// What locks an account, as configured now.
   [[nodiscard]] account::LockoutPolicy lockout() const { return snapshot()->config.lockout; }
 
+  /// As configured now; null without one.
+  [[nodiscard]] std::shared_ptr<const account::BreachedHashes> breached_hashes() const {
+    return snapshot()->config.breached_hashes;
+  }
   /// What passwords must be, as configured now.
   [[nodiscard]] account::PasswordRules password_rules() const { return snapshot()->config.password_rules; }
 

@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "account/breached.hpp"
 #include "account/lockout.hpp"
 #include "account/model.hpp"
 #include "authority/detection/observation.hpp"
@@ -48,9 +50,10 @@ struct Config {
   account::PasswordAgePolicy password_age{};
   account::OldPasswordPolicy old_password{};
   account::PasswordRules password_rules{};
-  std::chrono::seconds handshake_lifetime{60};  ///< R40
-  std::size_t cached_accounts = 10'000;         ///< whose keys are kept in memory (R44)
-  std::size_t max_queued_commits = 100'000;     ///< logons that wait to be recorded; more are denied (R33)
+  std::shared_ptr<const account::BreachedHashes> breached_hashes{};  ///< that a new password must not be on; may be null
+  std::chrono::seconds handshake_lifetime{60};                       ///< R40
+  std::size_t cached_accounts = 10'000;                              ///< whose keys are kept in memory (R44)
+  std::size_t max_queued_commits = 100'000;                          ///< logons that wait to be recorded; more are denied (R33)
   detection::Settings detection{};
   std::vector<Service> services{};
   std::vector<Peer> peers{};

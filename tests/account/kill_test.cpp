@@ -62,6 +62,22 @@ std::uint64_t show_version(Store& store, DomainId domain) {
       if (!store.set_password((*alice)->id, SecretBytes{id}, MustChange::no, kNow)) ::_exit(9);
       acknowledge(pipe, "password " + id);
     }
+    if (i % 8 == 1) {
+      NewAccount pair[2];
+      for (const int which : {0, 1}) {
+        pair[which].domain = domain_id;
+        pair[which].name = (which == 0 ? "l" : "r") + id;
+        pair[which].nt_hash.emplace();
+      }
+      if (!store.add_accounts(pair, kNow)) ::_exit(12);
+      acknowledge(pipe, "pair " + id);
+    }
+    if (i % 8 == 5) {
+      const AccountChange change{
+          .workstations = std::vector<std::string>{"WS" + id}, .canary = i % 16 == 5, .protected_user = i % 16 == 5};
+      if (!store.change((*alice)->id, change)) ::_exit(13);
+      acknowledge(pipe, "change " + id);
+    }
     if (i % 16 == 15) {
       if (!store.rotate_key()) ::_exit(10);
       acknowledge(pipe, "rotated " + id);
@@ -126,6 +142,13 @@ TEST_F(StoreTest, R32_AKillAtAnyMomentLosesNothingThatWasAcknowledged) {
                   "(SELECT substr(id, 1, length(id) - 1) FROM event GROUP BY 1 HAVING count(*) <> 3)"),
               "0")
         << "half a batch";
+    ASSERT_EQ(sql(database(),
+                  "SELECT count(*) FROM account l WHERE name LIKE 'l%' AND NOT EXISTS "
+                  "(SELECT 1 FROM account r WHERE r.name = 'r' || substr(l.name, 2))"),
+              "0")
+        << "half an import";
+    const Account alice = show("alice");
+    ASSERT_EQ(alice.canary, is_protected_user(alice)) << "half a change";
     for (const std::string& line : lines) {
       const std::string what = line.substr(0, line.find(' '));
       const std::string value = line.substr(line.find(' ') + 1);
@@ -136,6 +159,9 @@ TEST_F(StoreTest, R32_AKillAtAnyMomentLosesNothingThatWasAcknowledged) {
       } else if (what == "account") {
         ASSERT_EQ(show(value).name, value);
         ASSERT_EQ(nt_hash_of(value).size(), 32U) << nt_hash_of(value);
+      } else if (what == "pair") {
+        ASSERT_EQ(show("l" + value).aes_keys, false);
+        ASSERT_EQ(show("r" + value).aes_keys, false);
       } else if (what == "password") {
         password = value;
       }

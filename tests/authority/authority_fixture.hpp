@@ -122,6 +122,13 @@ class FaultyStore final : public account::Store {
   Result<account::Account> add_account(const account::NewAccount& account, FileTime now) override {
     return inner_.add_account(account, now);
   }
+  Result<void> add_accounts(std::span<const account::NewAccount> accounts, FileTime now) override {
+    return inner_.add_accounts(accounts, now);
+  }
+  Result<std::vector<account::AccountWithSecrets>> list_secrets(account::DomainId domain, std::string_view after,
+                                                                std::size_t limit) override {
+    return inner_.list_secrets(domain, after, limit);
+  }
   Result<void> set_password(account::AccountId account, const SecretBytes& password, const account::PasswordTerms& terms,
                             FileTime now) override {
     return inner_.set_password(account, password, terms, now);

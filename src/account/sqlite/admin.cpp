@@ -114,15 +114,70 @@ Result<Domain> SqliteStore::add_domain(const NewDomain& domain, FileTime now) {
   });
 }
 
-Result<Account> SqliteStore::add_account(const NewAccount& account, FileTime now) {
+Result<SqliteStore::Prepared> SqliteStore::prepare(const NewAccount& account, const Domain& domain, FileTime now) {
   POSTERN_CHECK(check_account_name(account.name));
   if (account.kind == AccountKind::machine && !account.name.ends_with('$')) {
     return fail(ErrorCode::invalid_input, "account.name", account.name.size(), "the name of a machine ends with $");
   }
   POSTERN_CHECK(check_groups(account.groups));
-  POSTERN_CHECK(check_password(account.password));
-  const std::string key = name_key(account.name);
+  AccountSecrets secrets;
+  secrets.salt = kerberos_salt(domain, account.kind, account.name);
+  if (account.nt_hash) {
+    if (!account.password.empty()) return fail(ErrorCode::invalid_input, "account.nt_hash", Error::kNoOffset, "beside a password");
+    secrets.nt_hash = account.nt_hash->duplicate();
+    secrets.aes_keys = AesKeys::missing;
+  } else {
+    POSTERN_CHECK(check_password(account.password));
+    POSTERN_TRY(derived, derive_secrets(account.password, secrets.salt));
+    secrets = std::move(derived);
+  }
+  Prepared prepared{.name_key = name_key(account.name), .secrets = encode_secrets(secrets)};
+  prepared.account = {.domain = account.domain,
+                      .name = account.name,
+                      .kind = account.kind,
+                      .enabled = account.enabled == Enabled::yes,
+                      .password_must_change = account.must_change == MustChange::yes,
+                      .expires_at = account.expires_at,
+                      .password_set_at = account.password_set_at.value_or(now),
+                      .created = now,
+                      .key_version = 1,
+                      .groups = normalised(account.groups),
+                      .aes_keys = secrets.aes_keys == AesKeys::present};
+  return prepared;
+}
 
+Result<Account> SqliteStore::insert(Connection& connection, const Domain& domain, Prepared& prepared) {
+  Account& added = prepared.account;
+  {
+    Query query{connection, "SELECT 1 FROM account WHERE domain_id = ?1 AND name_key = ?2"};
+    POSTERN_TRY(taken, has_row(query.integer(number_of(added.domain)).text(prepared.name_key)));
+    if (taken) return fail(ErrorCode::conflict, "account.name", Error::kNoOffset, "an account with that name exists");
+  }
+  POSTERN_TRY(rid, take_rid(connection, added.domain));
+  added.rid = rid;
+  added.sid = domain.sid.to_text(rid);
+  {
+    Query query{connection,
+                "INSERT INTO account (domain_id, name, name_key, rid, kind, enabled, must_change, expires_at, password_set_at, "
+                "created, aes_keys, key_version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1)"};
+    query.integer(number_of(added.domain)).text(added.name).text(prepared.name_key).integer(rid);
+    query.integer(static_cast<std::int64_t>(added.kind)).integer(added.enabled ? 1 : 0);
+    query.integer(added.password_must_change ? 1 : 0).time(added.expires_at).time(added.password_set_at).time(added.created);
+    POSTERN_CHECK(query.integer(added.aes_keys ? 1 : 0).run());
+  }
+  added.id = AccountId{connection.last_insert_id()};
+  {
+    Query query{connection, "INSERT INTO logon_state (account_id, counters_version, bad_password_count) VALUES (?1, 0, 0)"};
+    POSTERN_CHECK(query.integer(number_of(added.id)).run());
+  }
+  POSTERN_CHECK(store_groups(connection, added.id, added.groups));
+  POSTERN_TRY(blob, keys()->seal({added.id, added.kind, added.key_version}, prepared.secrets.reveal()));
+  POSTERN_CHECK(store_secret(connection, added.id, blob));
+  return added;
+}
+
+Result<Account> SqliteStore::add_account(const NewAccount& account, FileTime now) {
+  POSTERN_CHECK(check_account_name(account.name));
   // The key derivation takes milliseconds, so it is done before the lock. A domain's realm and names do not change.
   std::optional<Domain> domain;
   {
@@ -130,44 +185,42 @@ Result<Account> SqliteStore::add_account(const NewAccount& account, FileTime now
     POSTERN_TRY(existing, existing_domain(lease.connection(), account.domain));
     domain = std::move(existing);
   }
-  POSTERN_TRY(secrets, derive_secrets(account.password, kerberos_salt(*domain, account.kind, account.name)));
-  const SecretBytes plain = encode_secrets(secrets);
-
+  POSTERN_TRY(prepared, prepare(account, *domain, now));
   POSTERN_TRY(lock, lock_writer());
-  auto done = in_transaction(*writer_, [&](Connection& connection) -> Result<Account> {
-    {
-      Query query{connection, "SELECT 1 FROM account WHERE domain_id = ?1 AND name_key = ?2"};
-      POSTERN_TRY(taken, has_row(query.integer(number_of(account.domain)).text(key)));
-      if (taken) return fail(ErrorCode::conflict, "account.name", Error::kNoOffset, "an account with that name exists");
+  auto done = in_transaction(*writer_, [&](Connection& connection) { return insert(connection, *domain, prepared); });
+  stamps_.bump(account.domain, prepared.name_key);
+  return done;
+}
+
+Result<void> SqliteStore::add_accounts(std::span<const NewAccount> accounts, FileTime now) {
+  std::map<DomainId, Domain> domains;
+  std::vector<Prepared> all;
+  all.reserve(accounts.size());
+  const auto at_index = [](Error error, std::size_t index) {
+    error.offset = index;
+    return std::unexpected{std::move(error)};
+  };
+  for (const NewAccount& account : accounts) {
+    auto known = domains.find(account.domain);
+    if (known == domains.end()) {
+      POSTERN_TRY(lease, readers_.borrow(timeout_));
+      auto domain = existing_domain(lease.connection(), account.domain);
+      if (!domain) return at_index(std::move(domain).error(), all.size());
+      known = domains.emplace(account.domain, std::move(*domain)).first;
     }
-    Account added{.domain = account.domain,
-                  .name = account.name,
-                  .kind = account.kind,
-                  .password_set_at = now,
-                  .created = now,
-                  .key_version = 1,
-                  .groups = normalised(account.groups)};
-    POSTERN_TRY(rid, take_rid(connection, account.domain));
-    added.rid = rid;
-    added.sid = domain->sid.to_text(rid);
-    {
-      Query query{connection,
-                  "INSERT INTO account (domain_id, name, name_key, rid, kind, enabled, must_change, password_set_at, created, "
-                  "key_version) VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, ?6, ?7, 1)"};
-      query.integer(number_of(account.domain)).text(account.name).text(key).integer(rid);
-      POSTERN_CHECK(query.integer(static_cast<std::int64_t>(account.kind)).time(now).time(now).run());
+    auto prepared = prepare(account, known->second, now);
+    if (!prepared) return at_index(std::move(prepared).error(), all.size());
+    all.push_back(std::move(*prepared));
+  }
+  POSTERN_TRY(lock, lock_writer());
+  auto done = in_transaction(*writer_, [&](Connection& connection) -> Result<void> {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      auto added = insert(connection, domains.at(all[i].account.domain), all[i]);
+      if (!added) return at_index(std::move(added).error(), i);
     }
-    added.id = AccountId{connection.last_insert_id()};
-    {
-      Query query{connection, "INSERT INTO logon_state (account_id, counters_version, bad_password_count) VALUES (?1, 0, 0)"};
-      POSTERN_CHECK(query.integer(number_of(added.id)).run());
-    }
-    POSTERN_CHECK(store_groups(connection, added.id, added.groups));
-    POSTERN_TRY(blob, keys()->seal({added.id, added.kind, added.key_version}, plain.reveal()));
-    POSTERN_CHECK(store_secret(connection, added.id, blob));
-    return added;
+    return {};
   });
-  stamps_.bump(account.domain, key);
+  for (const Prepared& prepared : all) stamps_.bump(prepared.account.domain, prepared.name_key);
   return done;
 }
 

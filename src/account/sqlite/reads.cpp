@@ -23,6 +23,10 @@ constexpr std::string_view kShowAccount =
     "SELECT " POSTERN_ACCOUNT_COLUMNS " FROM " POSTERN_ACCOUNT_TABLES " WHERE a.domain_id = ?1 AND a.name_key = ?2";
 constexpr std::string_view kListAccounts = "SELECT " POSTERN_ACCOUNT_COLUMNS " FROM " POSTERN_ACCOUNT_TABLES
                                            " WHERE a.domain_id = ?1 AND a.name_key > ?2 ORDER BY a.name_key LIMIT ?3";
+constexpr std::string_view kListSecrets =
+    "SELECT " POSTERN_ACCOUNT_COLUMNS ", s.key_id, s.nonce, s.sealed FROM " POSTERN_ACCOUNT_TABLES
+    " JOIN account_secret s ON s.account_id = a.id WHERE a.domain_id = ?1 AND a.name_key > ?2 "
+    "ORDER BY a.name_key LIMIT ?3";
 constexpr int kSecretColumn = 27;
 
 #undef POSTERN_ACCOUNT_COLUMNS
@@ -176,6 +180,26 @@ Result<std::vector<Account>> SqliteStore::list_accounts(DomainId domain, std::st
     POSTERN_TRY(row, query.step());
     if (!row) return accounts;
     accounts.push_back(account_at(query));
+  }
+}
+
+Result<std::vector<AccountWithSecrets>> SqliteStore::list_secrets(DomainId domain, std::string_view after, std::size_t limit) {
+  const auto after_key = searchable_key(after);
+  if (!after_key) return fail(ErrorCode::invalid_input, "after", 0, "the name is not UTF-8");
+  POSTERN_TRY(lease, readers_.borrow(timeout_));
+  std::vector<AccountWithSecrets> accounts;
+  Query query{lease.connection(), kListSecrets};
+  const std::size_t rows = std::min<std::size_t>(limit, kMaxAccountsPerRead);
+  query.integer(static_cast<std::int64_t>(domain)).text(*after_key).integer(static_cast<std::int64_t>(rows));
+  while (true) {
+    POSTERN_TRY(row, query.step());
+    if (!row) return accounts;
+    AccountWithSecrets found{.account = account_at(query)};
+    POSTERN_TRY(blob, blob_at(query, kSecretColumn));
+    POSTERN_TRY(plain, open_blob({found.account.id, found.account.kind, found.account.key_version}, blob));
+    POSTERN_TRY(secrets, decode_secrets(plain.reveal()));
+    found.secrets = std::move(secrets);
+    accounts.push_back(std::move(found));
   }
 }
 

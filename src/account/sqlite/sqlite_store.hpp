@@ -93,12 +93,14 @@ class SqliteStore final : public Store {
   Result<std::optional<AccountWithSecrets>> find_account(DomainId domain, std::string_view name) override;
   Result<std::optional<Account>> show_account(DomainId domain, std::string_view name) override;
   Result<std::vector<Account>> list_accounts(DomainId domain, std::string_view after, std::size_t limit) override;
+  Result<std::vector<AccountWithSecrets>> list_secrets(DomainId domain, std::string_view after, std::size_t limit) override;
   Result<std::vector<StoredEvent>> list_events(const EventFilter& filter, std::uint64_t after_sequence, std::size_t limit) override;
   Result<std::vector<StoredEvent>> list_last_events(const EventFilter& filter, std::size_t limit) override;
   Result<EventExtent> event_extent() override;
 
   Result<Domain> add_domain(const NewDomain& domain, FileTime now) override;
   Result<Account> add_account(const NewAccount& account, FileTime now) override;
+  Result<void> add_accounts(std::span<const NewAccount> accounts, FileTime now) override;
   Result<void> set_password(AccountId account, const SecretBytes& password, const PasswordTerms& terms, FileTime now) override;
   Result<void> change(AccountId account, const AccountChange& change) override;
   Result<void> set_enabled(AccountId account, Enabled enabled) override;
@@ -126,6 +128,14 @@ class SqliteStore final : public Store {
   /// A write on one existing account: `body(connection, row)` in a transaction; afterwards caches of the account are stale.
   template <typename Body>
   Result<void> change_account(AccountId account, Body&& body);
+  /// An account that is ready to be written: checked, its keys derived.
+  struct Prepared {
+    Account account{};
+    std::string name_key{};
+    SecretBytes secrets{};
+  };
+  [[nodiscard]] Result<Prepared> prepare(const NewAccount& account, const Domain& domain, FileTime now);
+  [[nodiscard]] Result<Account> insert(Connection& connection, const Domain& domain, Prepared& prepared);
   [[nodiscard]] Result<AccountSecrets> read_secrets(Connection& connection, const AccountRow& row);
   [[nodiscard]] Result<SecretBytes> open_blob(const BlobPlace& place, const SealedBlob& blob);
   enum class Order : std::uint8_t { oldest, newest };

@@ -10,73 +10,15 @@
 
 #include "authority/name_resolution.hpp"
 #include "base/file_time.hpp"
+#include "edge/ipc/server/admin_accounts.hpp"
+#include "edge/ipc/server/admin_request.hpp"
 
 namespace postern::ipc {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::size_t kMaxAccountsPerReply = 10'000;
 constexpr std::size_t kDefaultEvents = 100;
 constexpr std::size_t kMaxEventBytesPerReply = std::size_t{16} << 20;  // quoted inside JSON they grow; a reply has 64 MiB at most
-
-/// The members of a request, each checked for its type.
-class Request {
- public:
-  explicit Request(const Json& json) : json_{json} {}
-
-  Result<std::string> text(const char* name) const {
-    const auto member = json_.find(name);
-    if (member == json_.end()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is missing");
-    if (!member->is_string()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no text");
-    return member->get<std::string>();
-  }
-  Result<std::string> text_or_empty(const char* name) const {
-    if (!json_.contains(name)) return std::string{};
-    return text(name);
-  }
-  /// Straight from where the parser put it: no copy stays behind in a moved-from text.
-  Result<SecretBytes> secret(const char* name) const {
-    const auto member = json_.find(name);
-    if (member == json_.end()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is missing");
-    if (!member->is_string()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no text");
-    return SecretBytes{std::string_view{member->get_ref<const std::string&>()}};
-  }
-  Result<std::uint64_t> number_or(const char* name, std::uint64_t otherwise) const {
-    const auto member = json_.find(name);
-    if (member == json_.end()) return otherwise;
-    if (!member->is_number_unsigned())
-      return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no whole number from 0 up");
-    return member->get<std::uint64_t>();
-  }
-  Result<bool> flag(const char* name) const {
-    const auto member = json_.find(name);
-    if (member == json_.end()) return false;
-    if (!member->is_boolean()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is neither true nor false");
-    return member->get<bool>();
-  }
-  Result<std::vector<std::string>> texts(const char* name) const {
-    std::vector<std::string> values;
-    const auto member = json_.find(name);
-    if (member == json_.end()) return values;
-    if (!member->is_array()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no list");
-    for (const Json& value : *member) {
-      if (!value.is_string()) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "holds something that is no text");
-      values.push_back(value.get<std::string>());
-    }
-    return values;
-  }
-  Result<std::optional<FileTime>> time(const char* name) const {
-    POSTERN_TRY(value, text_or_empty(name));
-    if (value.empty()) return std::optional<FileTime>{};
-    const auto parsed = FileTime::from_rfc3339(value);
-    if (!parsed) return fail(ErrorCode::invalid_input, name, Error::kNoOffset, "is no RFC 3339 time");
-    return parsed;
-  }
-
- private:
-  const Json& json_;
-};
 
 Json json_of(const account::Domain& domain) {
   return {{"name", domain.netbios_name},
@@ -103,13 +45,14 @@ Json json_of(const account::Account& account, const std::string& domain, const a
   if (account.bad_passwords.last_bad) json["last_bad_password"] = account.bad_passwords.last_bad->to_rfc3339();
   if (account.last_logon) json["last_logon"] = account.last_logon->to_rfc3339();
   if (account.expires_at) json["expires"] = account.expires_at->to_rfc3339();
+  add_restrictions(json, account);
   return json;
 }
 
 /// One request's work, with what it needs at hand.
 class Command {
  public:
-  Command(account::Store& store, authority::Authority& authority, authority::Environment& environment, const Request& request)
+  Command(account::Store& store, authority::Authority& authority, authority::Environment& environment, const AdminRequest& request)
       : store_{store}, authority_{authority}, environment_{environment}, lockout_{authority.lockout()}, request_{request} {}
 
   Result<Json> domain_add() {
@@ -142,11 +85,14 @@ class Command {
     POSTERN_TRY(password, request_.secret("password"));
     POSTERN_TRY(kind_name, request_.text_or_empty("kind"));
     POSTERN_TRY(groups, request_.texts("groups"));
+    POSTERN_TRY(must_change, request_.flag("must_change"));
+    POSTERN_CHECK(check_new_password(password, request_, authority_));
     account::NewAccount account;
     account.domain = place.domain.id;
     account.name = place.name;
     account.password = std::move(password);
     account.groups = std::move(groups);
+    account.must_change = must_change ? account::MustChange::yes : account::MustChange::no;
     if (!kind_name.empty()) {
       const auto kind = account::account_kind_from_name(kind_name);
       if (!kind) return fail(ErrorCode::invalid_input, "kind", Error::kNoOffset, "is none of domain, local, machine");
@@ -158,9 +104,9 @@ class Command {
   Result<Json> account_passwd() {
     POSTERN_TRY(found, find_account());
     POSTERN_TRY(password, request_.secret("password"));
-    POSTERN_TRY(must_change, request_.flag("must_change"));
-    POSTERN_CHECK(store_.set_password(found.account.id, password, must_change ? account::MustChange::yes : account::MustChange::no,
-                                      environment_.now()));
+    POSTERN_CHECK(check_new_password(password, request_, authority_));
+    POSTERN_TRY(terms, password_terms_of(request_, authority_));
+    POSTERN_CHECK(store_.set_password(found.account.id, password, terms, environment_.now()));
     return show_again(found);
   }
   Result<Json> account_list() {
@@ -214,6 +160,15 @@ class Command {
   Result<Json> account_groups() {
     POSTERN_TRY(groups, request_.texts("groups"));
     return change([&](account::AccountId id) { return store_.set_groups(id, std::move(groups)); });
+  }
+  Result<Json> account_set() {
+    POSTERN_TRY(wanted, change_of(request_));
+    return change([&](account::AccountId id) { return store_.change(id, wanted); });
+  }
+  Result<Json> account_audit() { return audit_accounts(store_, authority_, request_, environment_.now()); }
+  Result<Json> account_import() {
+    return import_accounts(
+        store_, authority_, request_, [this](const std::string& written) { return place_of(written); }, environment_.now());
   }
   Result<Json> account_remove() {
     POSTERN_TRY(found, find_account());
@@ -307,10 +262,7 @@ class Command {
     return json;
   }
 
-  struct Place {
-    account::Domain domain;
-    std::string name;
-  };
+  using Place = AccountPlace;
   struct Found {
     account::Domain domain;
     account::Account account;
@@ -329,6 +281,9 @@ class Command {
   /// `DOMAIN\name`, `name@domain` or, where there is one domain, `name`.
   Result<Place> domain_and_name() {
     POSTERN_TRY(typed, request_.text("account"));
+    return place_of(typed);
+  }
+  Result<Place> place_of(const std::string& typed) {
     authority::ClaimedName claimed = authority::take_apart({}, typed);
     if (!claimed.domain.empty()) {
       POSTERN_TRY(domain, find_domain(claimed.domain));
@@ -372,7 +327,7 @@ class Command {
   authority::Authority& authority_;
   authority::Environment& environment_;
   const account::LockoutPolicy lockout_;  ///< as configured when the request came
-  const Request& request_;
+  const AdminRequest& request_;
 };
 
 struct Operation {
@@ -394,6 +349,9 @@ constexpr Operation kOperations[] = {
     {"account.expire", &Command::account_expire, true},
     {"account.must_change", &Command::account_must_change, true},
     {"account.groups", &Command::account_groups, true},
+    {"account.set", &Command::account_set, true},
+    {"account.audit", &Command::account_audit, true},
+    {"account.import", &Command::account_import, true},
     {"account.remove", &Command::account_remove, true},
     {"events", &Command::events, false},
     {"status", &Command::status, false},
@@ -410,32 +368,12 @@ std::string error_text(const Error& error) {
   return Json{{"error", std::move(body)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Overwrites the text of `password`, which nlohmann's parser has copied, however the request ends.
-class PasswordWiper {
- public:
-  explicit PasswordWiper(Json& json) : json_{json} {}
-  PasswordWiper(const PasswordWiper&) = delete;
-  PasswordWiper& operator=(const PasswordWiper&) = delete;
-  ~PasswordWiper() {
-    const auto member = json_.find("password");
-    if (member == json_.end() || !member->is_string()) return;
-    auto& text = member->get_ref<std::string&>();
-    wipe(text.data(), text.size());
-  }
-
- private:
-  Json& json_;
-};
-
 }  // namespace
 
 std::string Admin::handle(std::string_view text, const AdminPeer& peer) {
-  Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) {
-    return error_text({ErrorCode::malformed, "request", Error::kNoOffset, "is no JSON object", {}});
-  }
-  const PasswordWiper wiper{json};
-  const Request request{json};
+  const auto parsed = AdminRequest::parse(text);
+  if (!parsed) return error_text(parsed.error());
+  const AdminRequest& request = *parsed;
   const auto op = request.text("op");
   if (!op) return error_text(op.error());
   const bool may_ask = peer.rights == AdminRights::everything || std::ranges::find(kObserved, *op) != std::end(kObserved);

@@ -266,6 +266,12 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
   std::deque<Bytes> unsent_{};
 };
 
+/// A request that may carry a password: overwritten however its handling ends, also where only a part of it came.
+struct SecretText {
+  std::string text;
+  ~SecretText() { wipe(text.data(), text.size()); }
+};
+
 class AsioServer final : public Server {
  public:
   AsioServer(ServerConfig config, authority::Authority& authority, AdminHandler admin)
@@ -439,14 +445,13 @@ class AsioServer final : public Server {
         co_await asio::async_read(socket, asio::buffer(length_bytes), use_awaitable);
         const std::size_t length = load_le<std::uint32_t>(length_bytes.data());
         if (length > kMaxAdminRequestBytes) break;
-        std::string request(length, '\0');
-        co_await asio::async_read(socket, asio::buffer(request), use_awaitable);
+        SecretText request{std::string(length, '\0')};
+        co_await asio::async_read(socket, asio::buffer(request.text), use_awaitable);
         const auto rights = rights_of(uid);  // a reload may have taken them
         if (!rights) break;
         // The store may take its time: not on the thread that serves everybody. (A plain post comes back to this thread before it
         // goes on: the executor of a coroutine is the one that it was spawned on.)
-        const std::string reply = co_await asio::co_spawn(workers_, ask_admin(request, {uid, *rights}), use_awaitable);
-        wipe(request.data(), request.size());  // it may carry a password
+        const std::string reply = co_await asio::co_spawn(workers_, ask_admin(request.text, {uid, *rights}), use_awaitable);
         if (reply.size() > kMaxAdminReplyBytes) {
           spdlog::error("admin: an answer of {} bytes is over the limit; connection closed", reply.size());
           break;
