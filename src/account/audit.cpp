@@ -1,7 +1,6 @@
 #include "account/audit.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace postern::account {
 namespace {
@@ -15,17 +14,14 @@ struct Entry {
 
 /// Puts the accounts of one password side by side. The order of hashes never leaves this file.
 std::vector<std::vector<std::string>> groups_of(std::vector<Entry>& entries, const std::vector<std::string>& names) {
-  const auto compared = [](const Entry& a, const Entry& b) {
-    return std::memcmp(a.hash.reveal().data(), b.hash.reveal().data(), NtHash::kSize);
-  };
-  std::ranges::sort(entries, [&](const Entry& a, const Entry& b) {
-    const int order = compared(a, b);
-    return order != 0 ? order < 0 : a.index < b.index;
+  std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
+    if (constant_time_equal(a.hash.reveal(), b.hash.reveal())) return a.index < b.index;
+    return std::ranges::lexicographical_compare(a.hash.reveal(), b.hash.reveal());
   });
   std::vector<std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < entries.size();) {
     std::size_t end = i + 1;
-    while (end < entries.size() && compared(entries[i], entries[end]) == 0) ++end;
+    while (end < entries.size() && constant_time_equal(entries[i].hash.reveal(), entries[end].hash.reveal())) ++end;
     if (end - i > 1) {
       std::vector<std::size_t>& group = groups.emplace_back();
       for (std::size_t member = i; member < end; ++member) group.push_back(entries[member].index);

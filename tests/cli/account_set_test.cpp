@@ -14,7 +14,7 @@ namespace {
 
 std::string request_of(const AccountSettings& settings) {
   const auto request = account_set_request("alice", settings);
-  return request ? to_line(*request) : std::string{request.error().field};
+  return request ? request->dump() : std::string{request.error().field};
 }
 
 TEST(AccountSet, SendsWhatWasTypedAndNothingElse) {
