@@ -382,7 +382,7 @@ std::string Admin::handle(std::string_view text, const AdminPeer& peer) {
     return error_text({ErrorCode::denied, "op", Error::kNoOffset, "an observer may not use " + *op, {}});
   };
   if (op->starts_with("policy.") && !may_ask) return denied();
-  if (auto answer = policy_operation(*op, json, authority_, policy_source_)) {
+  if (auto answer = policy_operation(*op, request.json(), authority_, policy_source_)) {
     if (!*answer) return error_text(answer->error());
     return Json{{"ok", std::move(**answer)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
   }

@@ -37,6 +37,8 @@ class AdminRequest {
   /// `malformed` for what is no JSON object.
   [[nodiscard]] static Result<AdminRequest> parse(std::string_view text);
 
+  /// The whole of it, numbers in the places of secrets.
+  [[nodiscard]] const Json& json() const { return json_; }
   [[nodiscard]] bool has(const char* name) const { return json_.contains(name); }
   [[nodiscard]] Result<std::string> text(const char* name) const;
   [[nodiscard]] Result<std::string> text_or_empty(const char* name) const;
