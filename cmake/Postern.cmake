@@ -11,6 +11,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # and overlapping copies in std::string (GCC bug 105651).
   target_compile_options(postern_options INTERFACE -Wno-maybe-uninitialized -Wno-null-dereference -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # std::stable_sort of libstdc++ 12 asks for get_temporary_buffer, which C++23 deprecates; nothing of ours calls anything deprecated.
+  target_compile_options(postern_options INTERFACE -Wno-deprecated-declarations)
+endif()
 target_link_options(postern_options INTERFACE -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT POSTERN_SANITIZE)
   target_compile_options(postern_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
