@@ -1,5 +1,4 @@
-// R36: captures made to exhaust the sensor. The counts are smaller under the sanitizers; bench/watch/hostile.sh runs the whole
-// ones.
+// R36: captures made to exhaust the sensor. The counts are smaller under the sanitizers.
 #include <gtest/gtest.h>
 #include <set>
 
