@@ -115,7 +115,7 @@ Result<void> confine(Task task, const Options& options) {
   failed |= ::seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
   if (!writes_files) {
     // Captures that are still to be opened, and what the kernel counted of an interface (libpcap looks below /sys): to read only.
-    const scmp_arg_cmp read_only = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT, O_RDONLY);
+    const scmp_arg_cmp read_only{.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = O_ACCMODE | O_CREAT, .datum_b = O_RDONLY};
     failed |= ::seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, read_only);
     failed |= ::seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 0);
   }

@@ -14,7 +14,8 @@ namespace {
 
 using enum event::Severity;
 
-constexpr std::array<std::uint8_t, 8> kMagic{'P', 'S', 'T', 'N', 'D', 'E', 'T', '1'};
+/// "PSTNDET1", as the first eight bytes of a state spell it.
+constexpr std::uint64_t kMagic = 0x315445444E545350;
 
 /// Each is weak by itself, and none follows from another.
 constexpr std::array kStolenHashSigns{
@@ -111,8 +112,8 @@ std::size_t Detector::max_bytes() const { return learned_.max_bytes() + recent_.
 
 Bytes Detector::save() const {
   const std::lock_guard lock{mutex_};
-  Writer out;
-  out.bytes(kMagic);
+  Writer out{sizeof(kMagic) + DigestKey::kSize + learned_.bytes() + sizeof(KeyedDigest)};
+  out.u64(kMagic);
   out.bytes(marker_.key().reveal());
   learned_.save(out);
   const KeyedDigest checksum = keyed_digest(marker_.key(), out.view());
@@ -125,8 +126,8 @@ Result<void> Detector::load(ByteView state) {
   if (state.size() < kChecksumBytes) return fail(ErrorCode::truncated, "detection state", state.size(), "it is not whole");
   const ByteView content = state.first(state.size() - kChecksumBytes);
   Reader in{content};
-  POSTERN_TRY(magic, in.take(kMagic.size(), "detection state"));
-  if (!std::ranges::equal(magic, kMagic)) return fail(ErrorCode::malformed, "detection state", 0, "it is something else");
+  POSTERN_TRY(magic, in.u64("detection state"));
+  if (magic != kMagic) return fail(ErrorCode::malformed, "detection state", 0, "it is something else");
   POSTERN_TRY(key_bytes, in.take(DigestKey::kSize, "key"));
   DigestKey key{key_bytes.first<DigestKey::kSize>()};
   if (!std::ranges::equal(keyed_digest(key, content), state.last(kChecksumBytes))) {
