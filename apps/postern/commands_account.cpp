@@ -85,7 +85,7 @@ void add_domain_commands(CLI::App& app, Context& context) {
     context.run = [arguments, &context](const Output& output) {
       Json request{{"op", "domain.add"}, {"name", arguments->name}, {"dns", arguments->dns}};
       if (!arguments->realm.empty()) request["realm"] = arguments->realm;
-      return ask_and_print(context, std::move(request), "domain", output);
+      return ask_and_print(context, request, "domain", output);
     };
   });
 
@@ -130,7 +130,7 @@ void add_account_commands(CLI::App& app, Context& context) {
     context.run = [domain, &context](const Output& output) {
       Json request{{"op", "account.list"}};
       if (!domain->empty()) request["domain"] = *domain;
-      return ask_and_print(context, std::move(request), "accounts", output);
+      return ask_and_print(context, request, "accounts", output);
     };
   });
 
