@@ -133,6 +133,17 @@ TEST(TakeSecrets, RefusesWhatIsNoTextAndLeavesOtherMembersAlone) {
   }
 }
 
+TEST(TakeSecrets, RefusesANulWhereAJsonParserWouldStopReading) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"{\"op\":\"status\"}\0{\"password\":\"x\"}"sv, "{}\0"sv, "{\"password\":\"a\0b\"}"sv}) {
+    const auto taken = ipc::take_secrets(text);
+    ASSERT_FALSE(taken) << text;
+    EXPECT_EQ(taken.error().offset, text.find('\0')) << text;
+    EXPECT_FALSE(ipc::AdminRequest::parse(text)) << text;
+  }
+  EXPECT_TRUE(ipc::AdminRequest::parse(R"({"op":"status"})"));
+}
+
 TEST(TakeSecrets, ALoneSurrogateMakesNoPassword) {
   const auto taken = ipc::take_secrets(R"({"password":"\ud83dx"})");
   ASSERT_TRUE(taken);

@@ -104,6 +104,8 @@ std::unexpected<Error> wrong(const char* name, std::string message) {
 }  // namespace
 
 Result<TakenSecrets> take_secrets(std::string_view request) {
+  // JSON has no NUL, and nlohmann takes one for the end of the text: what follows would go unread.
+  if (const std::size_t nul = request.find('\0'); nul != std::string_view::npos) return malformed(nul, "holds a NUL");
   TakenSecrets taken;
   taken.text.reserve(request.size());
   for (std::size_t at = 0; at < request.size();) {
