@@ -4,20 +4,27 @@
 #include "base/bytes.hpp"
 #include "invariant.hpp"
 
+namespace {
+
+using postern::account::LogonHours;
+
+bool text_says_the_same(const LogonHours& hours) {
+  const auto again = LogonHours::parse(hours.to_text());
+  return again && *again == hours;
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace postern;
-  using account::LogonHours;
   const auto hours = LogonHours::parse(as_text({data, size}));
   if (hours) {
-    const auto again = LogonHours::parse(hours->to_text());
-    POSTERN_INVARIANT(again && *again == *hours);
+    POSTERN_INVARIANT(text_says_the_same(*hours));
   } else {
     POSTERN_INVARIANT(hours.error().offset <= size);
   }
   if (size == LogonHours::kBytes) {
-    const LogonHours bits{std::span<const std::uint8_t, LogonHours::kBytes>{data, size}};
-    const auto again = LogonHours::parse(bits.to_text());
-    POSTERN_INVARIANT(again && *again == bits);
+    POSTERN_INVARIANT(text_says_the_same(LogonHours{std::span<const std::uint8_t, LogonHours::kBytes>{data, size}}));
   }
   return 0;
 }

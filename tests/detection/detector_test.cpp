@@ -118,6 +118,7 @@ TEST(Detector, WhatWasLearnedSurvivesARestart) {
   EXPECT_EQ(what_it_knows(after), what_it_knows(before));
   EXPECT_EQ(what_it_knows(after).size(), 6U);
   EXPECT_EQ(after.save(), before.save());
+  EXPECT_TRUE(as_text(before.save()).starts_with("PSTNDET1")) << "a state of an earlier run is read by its first eight bytes";
 }
 
 TEST(Detector, AStateThatWasDamagedAnywhereIsRefusedAndNothingOfItIsKept) {

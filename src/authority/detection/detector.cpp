@@ -112,7 +112,7 @@ std::size_t Detector::max_bytes() const { return learned_.max_bytes() + recent_.
 
 Bytes Detector::save() const {
   const std::lock_guard lock{mutex_};
-  Writer out{sizeof(kMagic) + DigestKey::kSize + learned_.bytes() + sizeof(KeyedDigest)};
+  Writer out;
   out.u64(kMagic);
   out.bytes(marker_.key().reveal());
   learned_.save(out);

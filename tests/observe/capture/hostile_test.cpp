@@ -1,4 +1,4 @@
-// R36: captures made to exhaust the sensor. The counts are smaller under the sanitizers.
+// R36: captures made to exhaust the sensor. The counts are what the sanitizers can do in seconds.
 #include <gtest/gtest.h>
 #include <set>
 
