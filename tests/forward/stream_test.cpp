@@ -40,6 +40,8 @@ class Receiver {
   void go_on() { reads_ = true; }
   /// Closes the connection after so many more messages, with what was not read unread.
   void close_after(std::size_t messages) { close_after_ = messages; }
+  /// Closes each connection after so many messages and a while.
+  void close_each_after(std::size_t messages) { close_each_after_ = messages; }
   [[nodiscard]] std::vector<std::string> messages() const {
     const std::lock_guard lock{mutex_};
     return messages_;
@@ -79,6 +81,7 @@ class Receiver {
   }
   void read(int client, SSL* ssl) {
     std::string buffer;
+    std::size_t in_this_connection = 0;
     char piece[500];
     while (!stopping_) {
       if (!reads_) {
@@ -100,6 +103,10 @@ class Receiver {
         }
         buffer.erase(0, space + 1 + length);
         if (close_after_ > 0 && --close_after_ == 0) return;
+        if (++in_this_connection == close_each_after_) {
+          std::this_thread::sleep_for(50ms);  // idle: the delivery is over
+          return;
+        }
       }
     }
   }
@@ -111,6 +118,7 @@ class Receiver {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> reads_{true};
   std::atomic<std::size_t> close_after_{0};
+  std::atomic<std::size_t> close_each_after_{0};
   mutable std::mutex mutex_{};
   std::vector<std::string> messages_{};
   std::thread thread_{};
@@ -213,6 +221,34 @@ TEST_F(StreamTest, AServerThatStallsIsGivenUpAndWhatItDidNotReadComesAgain) {
   authority_.add(1);
   EXPECT_TRUE(soon([&] { return set_of(receiver.numbers()).size() == 26; }));
   expect_all_in_order(receiver.numbers(), 26, static_cast<std::size_t>(receiver.connections));
+}
+
+TEST_F(StreamTest, AServerThatDiesAfterTheLastEventGetsWhatItDidNotReadWithoutAnother) {
+  Receiver receiver;
+  receiver.stall();
+  authority_.add(25);
+  auto forwarder = Forwarder::start(config(receiver.port()));
+  ASSERT_TRUE(forwarder);
+  ASSERT_TRUE(soon([&] { return forwarder.value()->metrics_text().contains("postern_forward_events_total{sink=\"siem\"} 25"); }));
+  receiver.close_after(1);
+  receiver.go_on();
+  EXPECT_TRUE(soon([&] { return set_of(receiver.numbers()).size() == 25; }));
+  expect_all_in_order(receiver.numbers(), 25, static_cast<std::size_t>(receiver.connections));
+}
+
+TEST_F(StreamTest, AServerThatClosesWhateverIsIdleIsNotSentTheSameForEver) {
+  Receiver receiver;
+  receiver.close_each_after(10);
+  authority_.add(10);
+  auto forwarder = Forwarder::start(config(receiver.port()));
+  ASSERT_TRUE(forwarder);
+  EXPECT_TRUE(soon([&] { return receiver.messages().size() == 20; }));
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(receiver.messages().size(), 20U) << "once for each place in the store";
+  receiver.close_each_after(0);
+  authority_.add(1);
+  EXPECT_TRUE(soon([&] { return set_of(receiver.numbers()).contains(11); }));
+  expect_all_in_order(receiver.numbers(), 11, static_cast<std::size_t>(receiver.connections));
 }
 
 class TlsStreamTest : public StreamTest {

@@ -42,6 +42,9 @@ class Outlet {
   [[nodiscard]] virtual Delivery deliver(std::span<const Parcel> parcels) = 0;
   /// After a rotation of logs.
   virtual void reopen() {}
+  /// Why the connection is gone, asked while there is nothing to pass on; it is given up then. Nothing while it stands, or where
+  /// there is none.
+  [[nodiscard]] virtual std::optional<Error> broken() { return std::nullopt; }
   /// True where what was passed on may be lost with the connection: then the last ones are sent again over the next.
   [[nodiscard]] virtual bool may_lose_sent() const { return false; }
 };

@@ -89,6 +89,7 @@ void SinkThread::run() {
     counters_.end = batch->end;
     note_what_is_gone(*batch);
     if (batch->events.empty()) {
+      look_after_connection();
       static_cast<void>(stop_.pause(poll_));
       continue;
     }
@@ -150,13 +151,28 @@ bool SinkThread::pass_on(const ReadBatch& batch) {
     next_pause_ = kFirstPause;
     if (!std::exchange(trouble_, {}).empty()) spdlog::info("sink {}: goes on", config_.name);
   } else if (!stop_.requested()) {
-    counters_.up = false;
-    counters_.failures.fetch_add(1);
-    tell_once(delivery.error->to_line());
-    if (outlet_->may_lose_sent()) go_back();
+    note_failure(*delivery.error);
   }
   keep_cursor();
   return !delivery.error;
+}
+
+void SinkThread::note_failure(const Error& error) {
+  counters_.up = false;
+  counters_.failures.fetch_add(1);
+  tell_once(error.to_line());
+  if (outlet_->may_lose_sent()) go_back();
+}
+
+/// What was lost with a connection that broke after the last event would otherwise wait for the next one to come. Once for each
+/// place in the store: a receiver that closes whatever is idle is not sent the same for ever; its next event finds the break.
+void SinkThread::look_after_connection() {
+  if (broke_at_ == cursor_.sequence) return;
+  const auto error = outlet_->broken();
+  if (!error) return;
+  broke_at_ = cursor_.sequence;
+  note_failure(*error);
+  keep_cursor();
 }
 
 /// What the broken connection's other end may not have read is sent again.

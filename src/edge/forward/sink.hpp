@@ -56,6 +56,8 @@ class SinkThread {
   [[nodiscard]] std::vector<Parcel> pack(const ReadBatch& batch);
   void keep_cursor();
   void go_back();
+  void note_failure(const Error& error);
+  void look_after_connection();
   void pause_after_failure();
   void tell_once(const std::string& trouble);
 
@@ -69,7 +71,8 @@ class SinkThread {
   std::optional<event::Pseudonymiser> pseudonyms_{};
   SinkCounters counters_{};
   Cursor cursor_{};
-  std::deque<std::uint64_t> sent_{};  ///< the cursor before each of the last events of this connection
+  std::deque<std::uint64_t> sent_{};         ///< the cursor before each of the last events of this connection
+  std::optional<std::uint64_t> broke_at_{};  ///< the cursor when a connection was last found broken with nothing to pass on
   std::chrono::milliseconds next_pause_;
   std::string trouble_{};  ///< told last
   std::atomic<bool> reopen_{false};

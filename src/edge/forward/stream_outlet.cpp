@@ -46,6 +46,13 @@ class StreamOutlet final : public Outlet {
     return {.bytes = octet_counted(syslog_message(event, line, config_.facility))};
   }
   bool may_lose_sent() const override { return true; }
+  std::optional<Error> broken() override {
+    if (socket_ < 0) return std::nullopt;
+    const auto open = still_open();
+    if (open) return std::nullopt;
+    close();
+    return open.error();
+  }
 
   Delivery deliver(std::span<const Parcel> parcels) override {
     Delivery delivery;
