@@ -33,6 +33,7 @@ constexpr std::string_view kUsage =
     "  watch       the sensor over a capture made from a seed, beside tcpdump and tshark (postern bench watch --help)\n"
     "  heap        bytes that the server's side of an established session keeps on the heap, of a thousand that live at once\n"
     "  detection   logons a second through an authority with durable events, with and without detection\n"
+    "  policy      logons that one core judges a second (postern bench policy --help)\n"
     "\n"
     "Runs Postern beside gss-ntlmssp and WinPR where their programs are built (cmake --preset bench), each in a process of its "
     "own,\n"
