@@ -5,9 +5,9 @@
 #include <openssl/ssl.h>
 #include <string_view>
 
+#include "base/ip_network.hpp"
 #include "base/text.hpp"
 #include "edge/binding/binding.hpp"
-#include "policy/loopback.hpp"
 
 namespace postern::cli {
 namespace {
@@ -78,7 +78,7 @@ Result<Url> Url::resolve(const std::string& location) const {
   return url;
 }
 
-bool Url::is_loopback() const { return host_ == "localhost" || host_ == "::1" || host_.starts_with("127."); }
+bool Url::is_loopback() const { return host_ == "localhost" || postern::is_loopback(host_); }
 
 struct HttpConnection::State {
   std::unique_ptr<CURL, FreeEasy> easy{curl_easy_init()};
@@ -199,7 +199,7 @@ bool HttpConnection::is_local() const {
   const char* ours = nullptr;
   if (curl_easy_getinfo(state_->easy.get(), CURLINFO_PRIMARY_IP, &theirs) != CURLE_OK || theirs == nullptr) return false;
   if (curl_easy_getinfo(state_->easy.get(), CURLINFO_LOCAL_IP, &ours) != CURLE_OK || ours == nullptr) return false;
-  return *theirs != '\0' && (std::string_view{theirs} == ours || policy::is_loopback(theirs));
+  return *theirs != '\0' && (std::string_view{theirs} == ours || is_loopback(theirs));
 }
 
 Result<std::optional<ntlm::ChannelBindingHash>> HttpConnection::channel_bindings() const {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "base/ip_network.hpp"
 #include "event/reader/parse_event.hpp"
 
 namespace postern::cli {
@@ -152,7 +153,7 @@ Result<event::Facts> facts_of(const DescribedLogon& logon, FileTime now) {
   if (!logon.server.empty()) {
     event["server"]["name"] = logon.server;
     // Its NetBIOS name as far as the name tells.
-    if (!policy::Address::parse(logon.server))
+    if (!IpAddress::parse(logon.server))
       event["ntlm"]["server_names"]["nb_computer"] = logon.server.substr(0, logon.server.find('.'));
   }
   optional("server.address", logon.server_address);

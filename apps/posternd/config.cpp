@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "account/password.hpp"
-#include "authority/detection/network.hpp"
 #include "base/bytes.hpp"
+#include "base/ip_network.hpp"
 #include "edge/config/section.hpp"
 #include "edge/policy_file/policy_file.hpp"
 #include "policy/policy.hpp"
@@ -99,8 +99,7 @@ void read_detection(Section section, authority::detection::Settings& detection) 
   detection.detection = enabled ? authority::detection::Switch::on : authority::detection::Switch::off;
   section.texts("own_addresses", detection.own_addresses);
   for (const std::string& address : detection.own_addresses) {
-    if (!authority::detection::Address::parse(address))
-      section.wrong("own_addresses", "holds " + address + ", which is no IP address");
+    if (!IpAddress::parse(address)) section.wrong("own_addresses", "holds " + address + ", which is no IP address");
   }
   section.texts("own_machine_ids", detection.own_machine_ids);
   for (std::string& id : detection.own_machine_ids) {

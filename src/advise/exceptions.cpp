@@ -7,6 +7,7 @@
 
 #include "advise/addresses.hpp"
 #include "advise/cover.hpp"
+#include "base/spn.hpp"
 #include "event/facts.hpp"
 #include "inventory/dependency.hpp"
 #include "policy/evaluate.hpp"
@@ -63,7 +64,7 @@ std::set<std::string> server_names(const LogonEvent& event) {
   add_name(names, event.server.address);
   add_name(names, event.ntlm.server_names.nb_computer);
   add_name(names, event.ntlm.server_names.dns_computer);
-  if (event.ntlm.spn) add_name(names, host_of_spn(*event.ntlm.spn));
+  if (event.ntlm.spn) add_name(names, std::string{host_of_spn(*event.ntlm.spn)});
   return names;
 }
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "advise/addresses.hpp"
+#include "base/ip_network.hpp"
+#include "base/spn.hpp"
 #include "inventory/dependency.hpp"
 
 namespace postern::advise {
@@ -158,8 +160,6 @@ bool same_name(const event::Text& a, const event::Text& b) {
   return a && b && !a->empty() && inventory::folded_name(*a) == inventory::folded_name(*b);
 }
 
-bool is_loopback(const event::Text& address) { return address && (address->starts_with("127.") || *address == "::1"); }
-
 }  // namespace
 
 std::span<const ReasonRule> reason_rules() { return kRules; }
@@ -195,14 +195,14 @@ std::vector<Reason> reasons_of(const LogonEvent& event) {
     add("local-account", Confidence::likely, "the account's domain " + *event.account.domain + " is the server's own name");
   }
   if (event.ntlm.spn) {
-    if (const event::Text host = host_of_spn(*event.ntlm.spn); host && is_ip_literal(*host)) {
+    if (const std::string_view host = host_of_spn(*event.ntlm.spn); is_ip_literal(host)) {
       add("ip-address", Confidence::proved, "the target name is " + *event.ntlm.spn);
     }
   }
   if (event.server.name && is_ip_literal(*event.server.name)) {
     add("ip-address", Confidence::likely, "the client called the server " + *event.server.name);
   }
-  if (is_loopback(event.client.address)) {
+  if (event.client.address && is_loopback(*event.client.address)) {
     add("loopback", Confidence::likely, "the client's address is " + *event.client.address);
   }
   // That a program offers NTLM alone shows on the wire. An authority may have been handed a token without its wrapping.

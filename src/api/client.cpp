@@ -5,6 +5,7 @@
 #include "api/context.hpp"
 #include "api/environment.hpp"
 #include "api/minted_challenges.hpp"
+#include "base/spn.hpp"
 #include "ntlm/channel_bindings.hpp"
 #include "ntlm/credentials.hpp"
 #include "ntlm/initiator.hpp"
@@ -190,7 +191,7 @@ Outcome<postern_status> check_outgoing(const postern_client_options& options) {
   for (std::size_t i = 0; i < options.allowed_host_count; ++i) patterns.emplace_back(text_of(options.allowed_hosts[i]));
   auto rules = ntlm::OutgoingRules::of(std::move(patterns));
   if (!rules) return refuse(POSTERN_INVALID_INPUT, "allowed_hosts", std::move(rules.error().message));
-  auto allowed = rules->judge(ntlm::host_of_spn(text_of(options.target_name)));
+  auto allowed = rules->judge(host_of_spn(text_of(options.target_name)));
   if (!allowed) return refuse(POSTERN_POLICY, "target_name", std::move(allowed.error().message));
   return POSTERN_OK;
 }

@@ -74,7 +74,7 @@ std::optional<std::array<std::uint16_t, kGroups>> parse_v6(std::string_view text
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  text = text.substr(0, text.find('%'));
+  if (text.find(':') != std::string_view::npos) text = text.substr(0, text.find('%'));
   if (text.size() > kMaxAddressText) return std::nullopt;
   IpAddress address;
   if (const auto v4 = parse_v4(text)) {
@@ -92,6 +92,11 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 bool IpAddress::is_v4() const { return std::equal(kMapped.begin(), kMapped.end(), bytes_.begin()); }
+
+bool IpAddress::is_loopback() const {
+  if (is_v4()) return bytes_[kMapped.size()] == 127;
+  return bytes_.back() == 1 && std::ranges::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t byte) { return byte == 0; });
+}
 
 std::string IpAddress::to_text() const {
   std::array<char, 40> text{};
@@ -144,6 +149,18 @@ std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
   return network;
 }
 
+IpNetwork IpNetwork::around(const IpAddress& address, unsigned prefix_bits) {
+  const unsigned offset = address.is_v4() ? kMappedBits : 0;
+  IpNetwork network;
+  network.first_ = address;
+  network.prefix_bits_ = static_cast<std::uint8_t>(std::min(prefix_bits, 128 - offset) + offset);
+  for (unsigned bit = network.prefix_bits_; bit < 128; ++bit) {
+    std::uint8_t& byte = network.first_.bytes_[bit / 8];
+    byte = static_cast<std::uint8_t>(byte & ~(1U << (7 - bit % 8)));
+  }
+  return network;
+}
+
 bool IpNetwork::contains(const IpAddress& address) const {
   const auto& ours = first_.bytes();
   const auto& theirs = address.bytes();
@@ -157,6 +174,16 @@ std::string IpNetwork::to_text() const {
   if (prefix_bits_ == 128) return first_.to_text();
   const unsigned offset = first_.is_v4() ? kMappedBits : 0;
   return first_.to_text() + "/" + std::to_string(prefix_bits_ - offset);
+}
+
+bool any_contains(std::span<const IpNetwork> networks, std::string_view address) {
+  const auto parsed = IpAddress::parse(address);
+  return parsed && std::ranges::any_of(networks, [&](const IpNetwork& network) { return network.contains(*parsed); });
+}
+
+bool is_loopback(std::string_view address) {
+  const auto parsed = IpAddress::parse(address);
+  return parsed && parsed->is_loopback();
 }
 
 }  // namespace postern

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,11 +19,13 @@ class IpAddress {
 
   [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
   [[nodiscard]] bool is_v4() const;
+  [[nodiscard]] bool is_loopback() const;  ///< 127.0.0.0/8, ::1
   /// IPv4 in dots; IPv6 as RFC 5952 writes it.
   [[nodiscard]] std::string to_text() const;
   bool operator==(const IpAddress&) const = default;
 
  private:
+  friend class IpNetwork;
   std::array<std::uint8_t, 16> bytes_{};
 };
 
@@ -32,6 +35,12 @@ class IpNetwork {
   /// An address alone, or with `/` and a number of bits. Nothing for other text, or where bits past the prefix are set.
   [[nodiscard]] static std::optional<IpNetwork> parse(std::string_view text);
 
+  /// The network of that many bits that `address` is in; the bits past them are dropped. At most 32 bits for IPv4, 128 for IPv6:
+  /// more are taken as these.
+  [[nodiscard]] static IpNetwork around(const IpAddress& address, unsigned prefix_bits);
+
+  /// Its first address.
+  [[nodiscard]] const IpAddress& first() const { return first_; }
   [[nodiscard]] bool contains(const IpAddress& address) const;
   /// "10.0.0.0/8"; an address alone without `/`.
   [[nodiscard]] std::string to_text() const;
@@ -41,5 +50,10 @@ class IpNetwork {
   IpAddress first_{};
   std::uint8_t prefix_bits_ = 128;  ///< of the 128 of the mapped form
 };
+
+/// Whether one of the networks has the address; false for text that is no address.
+[[nodiscard]] bool any_contains(std::span<const IpNetwork> networks, std::string_view address);
+/// Whether the text is a loopback address; false for what is no address.
+[[nodiscard]] bool is_loopback(std::string_view address);
 
 }  // namespace postern

@@ -69,6 +69,19 @@ bool matches(const Spn& accepted, const Spn& sent) {
 
 bool has_marshalled_suffix(std::string_view text) { return text.find("1UWhRC") != std::string_view::npos; }
 
+std::string_view host_of_spn(std::string_view spn) {
+  const std::size_t slash = spn.find('/');
+  if (slash == std::string_view::npos) return {};
+  std::string_view host = spn.substr(slash + 1);
+  host = host.substr(0, host.find('/'));
+  if (host.starts_with('[')) {
+    const std::size_t end = host.find(']');
+    return end == std::string_view::npos ? std::string_view{} : host.substr(1, end - 1);
+  }
+  if (std::ranges::count(host, ':') == 1) host = host.substr(0, host.find(':'));
+  return host;
+}
+
 bool spn_matches(const std::vector<std::string>& accepted, std::string_view spn) {
   const auto sent = parse(spn);
   if (!sent) return false;

@@ -16,6 +16,10 @@ inline constexpr std::size_t kMaxSpnBytes = 1024;
 /// past a name check (CVE-2025-33073).
 [[nodiscard]] bool has_marshalled_suffix(std::string_view text);
 
+/// The host of `class/host`, with or without `:port` and `/realm`; of an IPv6 address without its brackets. Empty where there is
+/// none. A view into `spn`.
+[[nodiscard]] std::string_view host_of_spn(std::string_view spn);
+
 /// True if the name that the client sent is one that the service accepts. Names are `class/host`, with an optional `:port` and an
 /// optional `/realm`; class and host must both be equal without regard to ASCII case, an address literal counts as a host (IPv6
 /// with or without brackets). A port must be equal if the accepted name has one, and may be anything if it has none; the realm

@@ -72,17 +72,4 @@ Result<OutgoingAllowed> OutgoingRules::judge(std::string_view host) const {
   return OutgoingAllowed{std::string{host}, *rule};
 }
 
-std::string_view host_of_spn(std::string_view spn) {
-  const std::size_t slash = spn.find('/');
-  if (slash == std::string_view::npos) return {};
-  std::string_view host = spn.substr(slash + 1);
-  host = host.substr(0, host.find('/'));
-  if (host.starts_with('[')) {
-    const std::size_t end = host.find(']');
-    return end == std::string_view::npos ? std::string_view{} : host.substr(1, end - 1);
-  }
-  if (std::ranges::count(host, ':') == 1) host = host.substr(0, host.find(':'));
-  return host;
-}
-
 }  // namespace postern::ntlm

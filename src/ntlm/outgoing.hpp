@@ -49,7 +49,4 @@ class OutgoingRules {
   std::vector<std::string> patterns_{};
 };
 
-/// The host of `class/host:port/realm`, without brackets; empty if there is none.
-[[nodiscard]] std::string_view host_of_spn(std::string_view spn);
-
 }  // namespace postern::ntlm

@@ -1,7 +1,8 @@
 // Stage::negotiate: what is decided before the client said who it is.
+#include "base/ip_network.hpp"
+#include "base/spn.hpp"
 #include "policy/judge.hpp"
 #include "policy/lists.hpp"
-#include "policy/loopback.hpp"
 
 namespace postern::policy {
 namespace {
@@ -9,24 +10,14 @@ namespace {
 using event::Facts;
 using event::Service;
 
-/// The host of `class/host`, `class/host:port` or `class/host/realm`.
-std::string_view host_of(std::string_view spn) {
-  const std::size_t slash = spn.find('/');
-  if (slash == std::string_view::npos) return spn;
-  spn.remove_prefix(slash + 1);
-  spn = spn.substr(0, spn.find('/'));
-  if (spn.starts_with('[')) return spn.substr(1, spn.find(']') - 1);
-  const std::size_t colon = spn.find(':');
-  return spn.find(':', colon + 1) == std::string_view::npos ? spn.substr(0, colon) : spn;  // two colons: an IPv6 address
-}
-
 /// Facts that no observer gathered: our own client asks before it sends.
 bool is_our_client(const Facts& facts) { return !facts.source_kind; }
 
 /// The name under which the program called the server; empty if nobody knows. Our own client knows it, others see it in the SPN or
 /// not at all: the server's other names may be ones that the program never used.
 std::string_view name_used(const Facts& facts) {
-  if (facts.ntlm.spn && !facts.ntlm.spn->empty()) return host_of(*facts.ntlm.spn);
+  if (facts.ntlm.spn && !facts.ntlm.spn->empty())
+    return facts.ntlm.spn->contains('/') ? host_of_spn(*facts.ntlm.spn) : std::string_view{*facts.ntlm.spn};
   if (!is_our_client(facts)) return {};
   if (facts.server.name) return *facts.server.name;
   return facts.server.address ? std::string_view{*facts.server.address} : std::string_view{};
@@ -101,7 +92,7 @@ Judged judge_services(const Policy& policy, const Facts& facts) {
 Judged judge_allowed_networks(const Policy& policy, const Facts& facts) {
   if (policy.allow_client_networks.empty()) return std::nullopt;
   if (!facts.client.address) return depends({"the client's address is unknown"});
-  const auto address = Address::parse(*facts.client.address);
+  const auto address = IpAddress::parse(*facts.client.address);
   if (address && policy.allow_client_networks.contains(*address)) {
     return allow({"the client {a} is in a network that may log on", *facts.client.address});
   }
@@ -110,7 +101,7 @@ Judged judge_allowed_networks(const Policy& policy, const Facts& facts) {
 
 Judged judge_denied_networks(const Policy& policy, const Facts& facts) {
   if (policy.deny_client_networks.empty()) return std::nullopt;
-  const auto address = facts.client.address ? Address::parse(*facts.client.address) : std::nullopt;
+  const auto address = facts.client.address ? IpAddress::parse(*facts.client.address) : std::nullopt;
   if (!address) return depends({"the client's address is unknown"});
   if (policy.deny_client_networks.contains(*address)) {
     return deny({"the client {a} is in a network that may not log on", *facts.client.address});

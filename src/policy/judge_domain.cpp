@@ -1,4 +1,5 @@
 // Stage::response: settings about domain accounts and domain servers.
+#include "base/ip_network.hpp"
 #include "policy/judge.hpp"
 #include "policy/lists.hpp"
 
@@ -61,7 +62,7 @@ std::string_view netbios_name(const Facts& facts) {
   if (facts.ntlm.server_names.nb_computer) return *facts.ntlm.server_names.nb_computer;
   if (!facts.server.name || facts.source_kind == event::SourceKind::authority) return {};
   const std::string_view name = *facts.server.name;
-  return Address::parse(name) ? name : name.substr(0, name.find('.'));
+  return IpAddress::parse(name) ? name : name.substr(0, name.find('.'));
 }
 
 }  // namespace

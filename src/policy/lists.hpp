@@ -1,7 +1,6 @@
 // The lists that settings hold: server names with wildcards, networks, sets of enumerators, ids of findings.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip_network.hpp"
 #include "event/named_enum.hpp"
 
 namespace postern::policy {
@@ -71,35 +71,19 @@ class HostPatterns {
   NameList list_{};
 };
 
-/// An IP address; IPv4 as ::ffff:a.b.c.d, so that both compare.
-struct Address {
-  std::array<std::uint8_t, 16> bytes{};
-  bool v4 = false;
-  /// Textual, without brackets and port; a zone (`fe80::1%eth0`) is left out, since it says where and not who. Numbers of IPv4 are
-  /// decimal, without leading zeros.
-  [[nodiscard]] static std::optional<Address> parse(std::string_view text);
-  [[nodiscard]] bool is_loopback() const;  ///< 127.0.0.0/8, ::1
-  bool operator==(const Address&) const = default;
-};
-
 /// Networks in CIDR form, IPv4 and IPv6; an address alone is a network of one.
 class NetworkList {
  public:
   /// Nothing for a text that is no network, bits set beyond the prefix, and for more than kMaxListEntries.
   [[nodiscard]] static std::optional<NetworkList> of(const std::vector<std::string>& networks);
-  [[nodiscard]] std::vector<std::string> names() const;  ///< as they were written
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }  ///< as they were written
   [[nodiscard]] bool empty() const { return networks_.empty(); }
-  [[nodiscard]] bool contains(const Address& address) const;
+  [[nodiscard]] bool contains(const IpAddress& address) const;
   bool operator==(const NetworkList&) const = default;
 
  private:
-  struct Network {
-    Address first{};
-    unsigned bits = 128;  ///< of `first` that count, as IPv6
-    std::string text{};
-    bool operator==(const Network&) const = default;
-  };
-  std::vector<Network> networks_{};
+  std::vector<IpNetwork> networks_{};
+  std::vector<std::string> names_{};
 };
 
 /// A set of enumerators that have names.

@@ -63,5 +63,78 @@ TEST(IpNetwork, RefusesBitsPastThePrefixAndWritesWhatItReads) {
   }
 }
 
+struct AddressRow {
+  std::string text;
+  std::string same;  // another way to write it; empty if the first is no address
+};
+
+TEST(IpAddress, ReadsBothFamiliesAndRefusesTheirNeighbours) {
+  const AddressRow rows[] = {
+      {"192.0.2.1", "::ffff:192.0.2.1"},
+      {"::1", "0:0:0:0:0:0:0:1"},
+      {"::", "0::0"},
+      {"2001:DB8::4", "2001:db8:0::0:4"},
+      {"fe80::1%eth0", "fe80::1"},
+      {"1::", "1:0:0:0:0:0:0:0"},
+      {"::2:3", "0:0::2:3"},
+      {"192.0.2", ""},
+      {"192.0.2.256", ""},
+      {"192.0.02.1", ""},
+      {"192.0.2.1.4", ""},
+      {"192.0.2.1%eth0", ""},
+      {"", ""},
+      {":", ""},
+      {":::", ""},
+      {"1::2::3", ""},
+      {"1:2:3:4:5:6:7", ""},
+      {"1:2:3:4:5:6:7:8:9", ""},
+      {"1:2:3:4::5:6:7:8", ""},
+      {"12345::", ""},
+      {"::g", ""},
+      {"[::1]", ""},
+      {"::1 ", ""},
+      {"::192.0.2", ""},
+      {"192.0.2.1::", ""},
+  };
+  for (const AddressRow& row : rows) {
+    const auto address = IpAddress::parse(row.text);
+    EXPECT_EQ(address.has_value(), !row.same.empty()) << row.text;
+    if (address) {
+      EXPECT_EQ(address, IpAddress::parse(row.same)) << row.text;
+    }
+  }
+}
+
+TEST(IsLoopback, KnowsItsOwnAddressesAndNoOthers) {
+  for (const char* address :
+       {"127.0.0.1", "127.255.255.255", "127.0.0.0", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "::FFFF:127.9.9.9"}) {
+    EXPECT_TRUE(is_loopback(address)) << address;
+  }
+  for (const char* address :
+       {"",           "128.0.0.1",       "126.0.0.1", "192.0.2.1",    "127.0.0",     "127.0.0.1.5", "127.0.0.256", "127.0.0.1 ",
+        "127.0.0.01", "0127.0.0.1",      "127..0.1",  "127.0.0.",     "1270.0.1",    "::",          "::2",         "::1:1",
+        "[::1]",      "::ffff:10.0.0.1", "localhost", "127.0.0.1:80", "2001:db8::1", "127.0.0.+1",  "::ffff:::1"}) {
+    EXPECT_FALSE(is_loopback(address)) << address;
+  }
+}
+
+TEST(IpNetwork, AroundAnAddressDropsTheBitsPastThePrefix) {
+  EXPECT_EQ(IpNetwork::around(*IpAddress::parse("192.0.2.17"), 24), IpNetwork::parse("192.0.2.0/24"));
+  EXPECT_EQ(IpNetwork::around(*IpAddress::parse("192.0.2.17"), 30), IpNetwork::parse("192.0.2.16/30"));
+  EXPECT_EQ(IpNetwork::around(*IpAddress::parse("192.0.2.17"), 33), IpNetwork::parse("192.0.2.17"));
+  EXPECT_EQ(IpNetwork::around(*IpAddress::parse("2001:db8::17"), 64), IpNetwork::parse("2001:db8::/64"));
+  EXPECT_NE(IpNetwork::around(*IpAddress::parse("2001:db8::17"), 64), IpNetwork::parse("2001:db8::/63"));
+}
+
+TEST(AnyContains, IsTrueForAnAddressInOneOfTheNetworksAlone) {
+  const std::vector<IpNetwork> networks{*IpNetwork::parse("10.1.0.0/16"), *IpNetwork::parse("2001:db8::/32")};
+  EXPECT_TRUE(any_contains(networks, "10.1.255.1"));
+  EXPECT_TRUE(any_contains(networks, "::ffff:10.1.0.1"));
+  EXPECT_TRUE(any_contains(networks, "2001:db8::1"));
+  EXPECT_FALSE(any_contains(networks, "10.2.0.1"));
+  EXPECT_FALSE(any_contains(networks, "nonsense"));
+  EXPECT_FALSE(any_contains({}, "10.1.0.1"));
+}
+
 }  // namespace
 }  // namespace postern

@@ -1,7 +1,6 @@
 // The parts that read bytes without a connection: heads, bodies, configuration.
 #include <gtest/gtest.h>
 
-#include "edge/http/address_range.hpp"
 #include "edge/http/authorization.hpp"
 #include "edge/http/body.hpp"
 #include "edge/http/config.hpp"
@@ -143,21 +142,6 @@ TEST(RateBudget, BytesEarnTimeAndWaitingSpendsIt) {
   EXPECT_EQ(budget.start(start + seconds{8}), start + seconds{8} + seconds{3});
   budget.stop(start + seconds{8}, 1'000'000);
   EXPECT_EQ(budget.start(start + seconds{8}), start + seconds{18}) << "never more than the grace";
-}
-
-TEST(AddressRange, HoldsItsAddressesAndNoOther) {
-  const auto range = AddressRange::parse("10.1.0.0/16");
-  ASSERT_TRUE(range);
-  EXPECT_TRUE(range->contains("10.1.255.1"));
-  EXPECT_TRUE(range->contains("::ffff:10.1.0.1"));
-  EXPECT_FALSE(range->contains("10.2.0.1"));
-  EXPECT_FALSE(range->contains("nonsense"));
-  for (const char* text : {"10.1.0.1/16", "10.1.0.0/33", "10.1.0.0/", "x", "", "::1/129", "10.1.0.0/1x"}) {
-    EXPECT_FALSE(AddressRange::parse(text)) << text;
-  }
-  EXPECT_TRUE(is_loopback("127.9.9.9"));
-  EXPECT_TRUE(is_loopback("::1"));
-  EXPECT_FALSE(is_loopback("128.0.0.1"));
 }
 
 TEST(Guard, PlainHttpIsOfferedOnLoopbackOnlyUnlessConfigured) {

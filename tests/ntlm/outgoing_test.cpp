@@ -67,20 +67,6 @@ TEST(OutgoingRules, R24_AMarshalledNameIsRefusedWhateverTheRules) {
   EXPECT_FALSE(everything.judge("srv11UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA"));
 }
 
-TEST(OutgoingRules, TheHostOfAnSpnIsFoundInEveryForm) {
-  const std::pair<std::string_view, std::string_view> cases[] = {
-      {"HTTP/www.example.org", "www.example.org"},
-      {"HTTP/www.example.org:8443", "www.example.org"},
-      {"HTTP/www.example.org:8443/EXAMPLE", "www.example.org"},
-      {"HTTP/[2001:db8::1]:443", "2001:db8::1"},
-      {"cifs/2001:db8::1", "2001:db8::1"},
-      {"HTTP/[2001", ""},
-      {"www.example.org", ""},
-      {"", ""},
-  };
-  for (const auto& [spn, host] : cases) EXPECT_EQ(host_of_spn(spn), host) << spn;
-}
-
 // ---- not to oneself
 
 InitiatorConfig client_config() {

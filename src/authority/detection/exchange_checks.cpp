@@ -5,7 +5,7 @@
 #include <initializer_list>
 #include <string>
 
-#include "authority/detection/network.hpp"
+#include "base/ip_network.hpp"
 #include "base/text.hpp"
 
 namespace postern::authority::detection {
@@ -75,11 +75,11 @@ void check_relay(const Observation& seen, Found& found) {
 enum class Origin { unknown, here, outside };
 
 Origin origin_of(const Observation& seen, const Settings& settings) {
-  const auto address = Address::parse(seen.address);
+  const auto address = IpAddress::parse(seen.address);
   if (!address) return Origin::unknown;
-  if (address->is_loopback() || address == Address::parse(seen.server_address)) return Origin::here;
+  if (address->is_loopback() || address == IpAddress::parse(seen.server_address)) return Origin::here;
   const bool own =
-      std::ranges::any_of(settings.own_addresses, [&](const std::string& text) { return address == Address::parse(text); });
+      std::ranges::any_of(settings.own_addresses, [&](const std::string& text) { return address == IpAddress::parse(text); });
   return own ? Origin::here : Origin::outside;
 }
 
@@ -101,7 +101,7 @@ void check_reflection(const Observation& seen, const Settings& settings, Found& 
     if (own_workstation) {
       found.add(Id::reflection_own_name, warning, std::string{seen.workstation} + " from " + std::string{seen.address});
     }
-  } else if (!own_workstation && !seen.workstation.empty() && !Address::parse(seen.address)->is_loopback()) {
+  } else if (!own_workstation && !seen.workstation.empty() && !IpAddress::parse(seen.address)->is_loopback()) {
     found.add(Id::reflection_own_address, info, std::string{seen.workstation} + " from " + std::string{seen.address});
   }
 }

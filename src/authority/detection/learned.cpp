@@ -4,6 +4,8 @@
 #include <limits>
 #include <string>
 
+#include "authority/detection/network.hpp"
+
 namespace postern::authority::detection {
 namespace {
 
@@ -128,11 +130,11 @@ void Learned::check_account(const Observation& seen, const Lesson& lesson, Found
   if (!account->is_warm(seen.now)) return;
   if (lesson.network != 0 && !account->networks.is_usual(lesson.network)) {
     const bool known_workstation = account->workstations.is_usual(lesson.workstation);
-    const auto address = Address::parse(seen.address);
+    const auto address = IpAddress::parse(seen.address);
     found.add(Id::new_network, known_workstation || account->roams ? info : warning,
-              (address ? network_text(network_of(*address)) : std::string{}) +
-                  (known_workstation ? ", with a known workstation" : "") + "; " + std::to_string(account->logons) +
-                  " logons before, of " + std::to_string(account->networks.count()) + " networks");
+              (address ? network_of(*address).to_text() : std::string{}) + (known_workstation ? ", with a known workstation" : "") +
+                  "; " + std::to_string(account->logons) + " logons before, of " + std::to_string(account->networks.count()) +
+                  " networks");
   }
   if (!lesson.named && account->named >= kWarmUpLogons && account->unnamed < kUsualAfter) {
     found.add(Id::workstation_missing, info);

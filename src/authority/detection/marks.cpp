@@ -82,9 +82,9 @@ Lesson lesson_of(const Observation& seen, const Marker& marker) {
   lesson.machine_account = seen.machine_account;
   lesson.named = !seen.workstation.empty();
   lesson.account = marker.of({kAccount, marker.of_name(seen.domain), marker.of_name(seen.account)});
-  if (const auto address = Address::parse(seen.address)) {
-    lesson.address = marker.of({kAddress, marker.of(address->bytes)});
-    lesson.network = marker.of({kNetwork, marker.of(network_of(*address).bytes)});
+  if (const auto address = IpAddress::parse(seen.address)) {
+    lesson.address = marker.of({kAddress, marker.of(address->bytes())});
+    lesson.network = marker.of({kNetwork, marker.of(network_of(*address).first().bytes())});
   }
   if (lesson.named) lesson.workstation = marker.of_name(seen.workstation);
   if (!seen.machine_id.empty()) lesson.machine_id = marker.of(seen.machine_id);

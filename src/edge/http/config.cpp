@@ -122,7 +122,7 @@ void read_authentication(Section section, Config& config) {
   std::vector<std::string> proxies;
   section.texts("trusted_proxies", proxies);
   for (const std::string& proxy : proxies) {
-    if (const auto range = AddressRange::parse(proxy)) {
+    if (const auto range = IpNetwork::parse(proxy)) {
       authentication.trusted_proxies.push_back(*range);
     } else {
       section.wrong("trusted_proxies", fmt::format("\"{}\" is no address or network such as 192.0.2.0/24", proxy));

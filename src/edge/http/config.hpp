@@ -10,8 +10,8 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "base/ip_network.hpp"
 #include "base/result.hpp"
-#include "edge/http/address_range.hpp"
 
 namespace postern::http {
 
@@ -58,7 +58,7 @@ struct AuthenticationConfig {
   std::vector<std::string> anonymous_paths{};             ///< path prefixes that need no logon
   bool anonymous_options = false;                         ///< OPTIONS (CORS preflight) needs no logon
   std::vector<std::string> extra_binding_certificates{};  ///< PEM files of TLS terminators in front
-  std::vector<AddressRange> trusted_proxies{};            ///< front ends that keep one connection per client (R42)
+  std::vector<IpNetwork> trusted_proxies{};               ///< front ends that keep one connection per client (R42)
   std::uint32_t max_attempts_per_connection = 3;          ///< denied logons before the connection is closed
 };
 

@@ -157,7 +157,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     in_request_ = true;
     client_.settings = services_.settings();
     client_.facts.trusted_proxy =
-        contains(client_.settings->config.authentication.trusted_proxies, client_.facts.ends.client.address);
+        any_contains(client_.settings->config.authentication.trusted_proxies, client_.facts.ends.client.address);
     client_.stream->set_deadline(Clock::now() + limits().header_timeout);
     const HeadLimits head_limits{limits().max_header_bytes, limits().max_headers};
     std::size_t scanned = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ip_network.hpp"
+
 namespace postern::http {
 namespace {
 
