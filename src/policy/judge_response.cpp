@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include "base/spn.hpp"
 #include "policy/judge.hpp"
 
 namespace postern::policy {
@@ -185,6 +186,10 @@ Finding judge_bindings(Level level, const Facts& facts, NtlmVersion version, Sta
 }
 
 Finding judge_target_name(Level level, const Facts& facts, NtlmVersion version, Stage stage) {
+  // Nobody means such a name: it comes from a DNS record that was made to send a machine's logon back to it (R24).
+  if (facts.ntlm.spn && has_marshalled_suffix(*facts.ntlm.spn)) {
+    return deny({"the target name has a marshalled tail (CVE-2025-33073), which no level allows"});
+  }
   if (level == Level::never) return waive(Decision::allow, {"not asked for"});
   if (!facts.ntlm.spn_check) {
     if (facts.source_kind != event::SourceKind::authority) return depends({"whether the service accepts that name is unknown"});

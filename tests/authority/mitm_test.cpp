@@ -1,5 +1,7 @@
 // A man in the middle between our own client and our own authority, in this process: what he changes, takes out or carries to
 // another server fails at `always`, and at `when-supported` it fails as well or is on record. Nothing leaves the test.
+#include <set>
+
 #include "authority_fixture.hpp"
 #include "ntlm/ntlm_test_support.hpp"
 #include "ntlm/spnego_initiator.hpp"
@@ -140,6 +142,19 @@ class Mitm : public AuthorityTest {
     return {};
   }
 
+  /// What detection said of the last logon.
+  std::set<std::string> findings() {
+    std::set<std::string> ids;
+    for (const event::Finding& each : last_event().findings) ids.insert(each.id);
+    return ids;
+  }
+  /// Logons that the authority learns this client's habits from.
+  void honest_logons() {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(status_through(honest(), {}), NtStatus::success);
+    EXPECT_EQ(findings(), Ids{});
+  }
+
+  using Ids = std::set<std::string>;
   std::optional<ErrorCode> client_refused_{};
 };
 
@@ -148,6 +163,7 @@ TEST_F(Mitm, WithoutAManInTheMiddleTheLogonPassesEveryLevel) {
     all_three(level);
     EXPECT_EQ(status_through(honest(), {}), NtStatus::success) << level;
     EXPECT_EQ(last_event().ntlm.mic, event::Mic::verified);
+    EXPECT_EQ(findings(), Ids{}) << level;
   }
 }
 
@@ -164,6 +180,7 @@ TEST_F(Mitm, R23_ARelayedLogonThatWasMeantForAnotherServerIsRefusedWhereNamesAre
   }
   start_with(policy::kTargetNameCheck, "never");
   EXPECT_EQ(status_through(relayed, {}), NtStatus::success) << "the twin: nothing else stops it";
+  EXPECT_EQ(findings(), Ids{"relay-target-host"});
 }
 
 TEST_F(Mitm, R23_ARelayedLogonOverAnotherCertificateIsRefusedWhereBindingsAreLookedAt) {
@@ -176,11 +193,17 @@ TEST_F(Mitm, R23_ARelayedLogonOverAnotherCertificateIsRefusedWhereBindingsAreLoo
   }
   start_with(policy::kExtendedProtection, "never");
   EXPECT_EQ(status_through(relayed, {}), NtStatus::success);
+  EXPECT_EQ(findings(), Ids{"relay-bindings"});
 }
 
 TEST_F(Mitm, R23_ARelayedLogonOfAClientThatSaysNothingIsRefusedAtAlwaysOnly) {
   all_three("when-supported");
   EXPECT_EQ(status_through(bare(), {}), NtStatus::success);
+  EXPECT_EQ(findings(), Ids{}) << "many clients say nothing";
+  all_three("when-supported");
+  honest_logons();
+  EXPECT_EQ(status_through(bare(), {}), NtStatus::success);
+  EXPECT_EQ(findings(), (Ids{"downgrade-bindings", "downgrade-target-name"})) << "this one did";
   EXPECT_EQ(decision_on(policy::kExtendedProtection).why, "no channel bindings came, and the client need not send any");
   for (const std::string_view setting : {policy::kExtendedProtection, policy::kTargetNameCheck}) {
     start_with(setting, "always");
@@ -192,10 +215,12 @@ TEST_F(Mitm, R23_ARelayedLogonOfAClientThatSaysNothingIsRefusedAtAlwaysOnly) {
 TEST_F(Mitm, R23_ALogonFromTlsRelayedToAPlainConnectionIsOnRecordAndRefusedAtAlways) {
   Attempt relayed = honest();
   relayed.accepted_bindings.clear();
-  start_with(policy::kExtendedProtection, "when-supported");
+  relayed.tls = false;
+  start_with_all({{policy::kExtendedProtection, "when-supported"}, {policy::kPlainHttp, "always"}});
   EXPECT_EQ(status_through(relayed, {}), NtStatus::success);
   EXPECT_EQ(decision_on(policy::kExtendedProtection).decision, event::Decision::audit);
-  start_with(policy::kExtendedProtection, "always");
+  EXPECT_EQ(findings(), Ids{"relay-bindings"});
+  start_with_all({{policy::kExtendedProtection, "always"}, {policy::kPlainHttp, "always"}});
   EXPECT_EQ(status_through(relayed, {}), NtStatus::bad_bindings);
 }
 
@@ -233,6 +258,7 @@ TEST_F(Mitm, R20_DroppingTheMicAndSigningIsRefusedAtEveryLevel) {
     EXPECT_EQ(status_through(honest(), middle), NtStatus::invalid_parameter) << level;
     EXPECT_EQ(last_event().ntlm.mic, event::Mic::announced_missing);
     EXPECT_EQ(decision_on(policy::kRequireMic).decision, event::Decision::deny);
+    EXPECT_EQ(findings(), Ids{"mic-missing"});
   }
   EXPECT_EQ(shown().bad_passwords.count, 0) << "R39: the password was right";
 }
@@ -250,6 +276,7 @@ TEST_F(Mitm, R20_ATamperedMessageUnderAnMicIsRefusedAtEveryLevel) {
     const ntlm::Verdict verdict = log_on_through(honest(), middle);
     EXPECT_FALSE(verdict.allowed()) << verdict.why;
     EXPECT_EQ(verdict.status, NtStatus::invalid_parameter) << verdict.why;
+    EXPECT_EQ(findings(), Ids{last_event().ntlm.mic == event::Mic::wrong ? "mic-wrong" : "mic-missing"}) << verdict.why;
   }
 }
 
@@ -278,6 +305,11 @@ TEST_F(Mitm, R20_ACandidateForNoMicAtAllIsOnRecordAndRefusedAtAlways) {
   const Middle middle{.challenge = challenge_pairs(kWithoutTime)};
   start_with(policy::kRequireMic, "when-supported");
   EXPECT_EQ(status_through(honest(), middle), NtStatus::success);
+  EXPECT_EQ(findings(), Ids{});
+  start_with(policy::kRequireMic, "when-supported");
+  honest_logons();
+  EXPECT_EQ(status_through(honest(), middle), NtStatus::success);
+  EXPECT_EQ(findings(), Ids{"downgrade-mic"}) << "one that did better before is told";
   EXPECT_EQ(last_event().ntlm.mic, event::Mic::absent);
   EXPECT_TRUE(last_event().ntlm.timestamp_offered.value_or(false));
   EXPECT_NE(last_event().ntlm.client_time, last_event().ntlm.server_time);
@@ -405,7 +437,7 @@ TEST_F(Mitm, R20_InSpnegoAChangedMechanismListIsRefusedAtEveryLevel) {
 
 // ---- reflected to the sender
 
-TEST_F(Mitm, R24_ALogonMeantForAMarshalledNameIsRefusedByOurClientAndByTheServerWhereNamesAreLookedAt) {
+TEST_F(Mitm, R24_ALogonMeantForAMarshalledNameIsRefusedByOurClientAndByTheServerAtEveryLevel) {
   // CVE-2025-33073: DNS sends the name with the suffix to him, and the client believes to talk to the part before it.
   const std::string marshalled = std::string{kOurName} + "1UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA";
   Attempt ours = honest();
@@ -434,10 +466,12 @@ TEST_F(Mitm, R24_ALogonMeantForAMarshalledNameIsRefusedByOurClientAndByTheServer
                      .response;
     return verdict_of(finish(finish_of(honest(), next.handshake, message.write()))).status;
   };
-  for (const std::string_view level : {"when-supported", "always"}) {
+  for (const std::string_view level : {"never", "when-supported", "always"}) {
     start_with_all({{policy::kTargetNameCheck, level}, {policy::kExtendedProtection, "never"}});
     EXPECT_EQ(status_of_another(marshalled), NtStatus::access_denied) << level;
+    EXPECT_TRUE(findings().contains("reflection-marshalled-name"));
     EXPECT_EQ(status_of_another(kOurName), NtStatus::success) << "the twin";
+    EXPECT_FALSE(findings().contains("reflection-marshalled-name"));
   }
 }
 

@@ -344,6 +344,22 @@ TEST(Evaluate, TargetNameOfAnObserverThatDoesNotKnowTheServicesNamesIsUndecided)
   EXPECT_EQ(decision_of(Policy{}, facts, kTargetNameCheck), Decision::allow);
 }
 
+TEST(Evaluate, R24_ATargetNameWithAMarshalledTailIsDeniedAtEveryLevelAndAlsoWhereTheServiceNamesNone) {
+  for (const Level level : {Level::never, Level::when_supported, Level::always}) {
+    for (const std::optional<SpnCheck> check : {std::optional{SpnCheck::refused}, std::optional<SpnCheck>{}}) {
+      Policy policy = nothing_asked();
+      policy.target_name_check = level;
+      Facts facts = plain_client();
+      facts.ntlm.spn_check = check;
+      facts.ntlm.spn = "cifs/srv11UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA";
+      EXPECT_EQ(decision_of(policy, facts, kTargetNameCheck), Decision::deny) << name_of(level);
+      facts.ntlm.spn = "cifs/srv1";
+      facts.ntlm.spn_check = SpnCheck::accepted;
+      EXPECT_EQ(decision_of(policy, facts, kTargetNameCheck), Decision::allow) << name_of(level);
+    }
+  }
+}
+
 TEST(Evaluate, R22_LmV2AloneMeetsNoPolicyThatAsksForMicBindingsOrTargetName) {
   const Facts lm_v2 = with_version(NtlmVersion::lm_v2);
   const Facts ntlm_v2 = full_client();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/ip_network.hpp"
+#include "base/spn.hpp"
 #include "base/text.hpp"
 
 namespace postern::authority::detection {
@@ -52,7 +53,8 @@ void check_relay(const Observation& seen, Found& found) {
       found.add(Id::relay_server_names, alarm, "the time in the target information is not that of our challenge");
     }
   }
-  const bool judged = seen.target_check == event::SpnCheck::refused || !seen.target_check;
+  const bool judged =
+      (seen.target_check == event::SpnCheck::refused || !seen.target_check) && !has_marshalled_suffix(seen.target_name);
   if (judged && !seen.target_name.empty()) {
     const std::string_view service_class = seen.target_name.substr(0, seen.target_name.find('/'));
     if (!class_fits(seen.service_kind, service_class)) {
@@ -84,6 +86,9 @@ Origin origin_of(const Observation& seen, const Settings& settings) {
 }
 
 void check_reflection(const Observation& seen, const Settings& settings, Found& found) {
+  if (has_marshalled_suffix(seen.target_name)) {
+    found.add(Id::reflection_marshalled_name, alarm_if_proved(seen), std::string{seen.target_name});
+  }
   const Origin origin = origin_of(seen, settings);
   if (!seen.machine_id.empty() && origin != Origin::here && !settings.own_machine_ids.empty()) {
     const std::string id = to_hex(seen.machine_id);

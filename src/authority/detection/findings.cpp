@@ -37,6 +37,8 @@ constexpr std::array kKnown{
     Known{Id::reflection_own_name, "reflection-own-name", warning, "a client from outside says that it is this machine"},
     Known{Id::reflection_own_address, "reflection-own-address", info,
           "a client with this machine's address says that it is another machine"},
+    Known{Id::reflection_marshalled_name, "reflection-marshalled-name", alarm,
+          "the client was given a target name with a marshalled tail, which makes a machine log on to itself"},
 
     Known{Id::downgrade_version, "downgrade-version", warning,
           "this client used NTLMv2 for this service before, and now something weaker"},

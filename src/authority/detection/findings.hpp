@@ -34,6 +34,7 @@ enum class Id : std::uint8_t {
   reflection_own_account,
   reflection_own_name,
   reflection_own_address,
+  reflection_marshalled_name,
   // Downgrade of somebody who did better before.
   downgrade_version,
   downgrade_mic,
