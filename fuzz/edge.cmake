@@ -1,4 +1,6 @@
 postern_fuzz(ipc_reply LINKS postern_ntlm)
+postern_fuzz(forward_cursor LINKS postern_edge_forward)
+postern_fuzz(forward_reply LINKS postern_edge_forward)
 postern_fuzz(http_head LINKS postern_edge_http)
 postern_fuzz(ipc_admin LINKS postern_edge_ipc_server postern_account_sqlite)
 postern_fuzz(event_forms LINKS postern_event_reader postern_event_export postern_edge_forward nlohmann_json::nlohmann_json)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
 
 namespace postern::forward {
 namespace {
@@ -30,6 +31,20 @@ bool take_number(std::string_view& text, std::string_view key, std::uint64_t& nu
 
 }  // namespace
 
+Result<Cursor> parse_cursor(std::string_view text) {
+  Cursor cursor;
+  bool right = text.starts_with(kFirstLine);
+  if (right) text.remove_prefix(kFirstLine.size());
+  right = right && take_number(text, "sequence ", cursor.sequence) && take_number(text, "dropped ", cursor.dropped) && text.empty();
+  if (!right) return fail(ErrorCode::malformed, "cursor", Error::kNoOffset, "is no cursor of ours; remove it to begin anew");
+  return cursor;
+}
+
+std::string text_of(const Cursor& cursor) {
+  return std::string{kFirstLine} + "sequence " + std::to_string(cursor.sequence) + "\ndropped " + std::to_string(cursor.dropped) +
+         "\n";
+}
+
 Result<std::optional<Cursor>> read_cursor(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0 && errno == ENOENT) return std::optional<Cursor>{};
@@ -38,20 +53,17 @@ Result<std::optional<Cursor>> read_cursor(const std::string& path) {
   const ssize_t size = ::read(file, bytes.data(), bytes.size());
   ::close(file);
   if (size < 0) return io_error(path);
-  std::string_view text{bytes.data(), static_cast<std::size_t>(size)};
-  Cursor cursor;
-  bool right = text.starts_with(kFirstLine);
-  if (right) text.remove_prefix(kFirstLine.size());
-  right = right && take_number(text, "sequence ", cursor.sequence) && take_number(text, "dropped ", cursor.dropped) && text.empty();
-  if (!right)
-    return fail(ErrorCode::malformed, "cursor", Error::kNoOffset, path + ": is no cursor of ours; remove it to begin anew");
-  return std::optional{cursor};
+  auto cursor = parse_cursor({bytes.data(), static_cast<std::size_t>(size)});
+  if (!cursor) {
+    cursor.error().message = path + ": " + cursor.error().message;
+    return std::unexpected{std::move(cursor).error()};
+  }
+  return std::optional{*cursor};
 }
 
 Result<void> write_cursor(const std::string& path, const Cursor& cursor) {
   const std::string next = path + ".next";
-  const std::string text = std::string{kFirstLine} + "sequence " + std::to_string(cursor.sequence) + "\ndropped " +
-                           std::to_string(cursor.dropped) + "\n";
+  const std::string text = text_of(cursor);
   const int file = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) return io_error(next);
   const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fdatasync(file) == 0;

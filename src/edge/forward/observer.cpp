@@ -14,8 +14,6 @@
 namespace postern::forward {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::string_view kField = "admin_socket";
 constexpr std::size_t kMaxReplyBytes = std::size_t{64} << 20;  // as posternd's own limit
 constexpr std::chrono::seconds kPatience{30};
@@ -104,52 +102,15 @@ Result<std::string> Observer::ask(const std::string& request) {
 }
 
 Result<ReadBatch> Observer::read(std::uint64_t after, std::size_t limit) {
-  POSTERN_TRY(reply, ask(Json{{"op", "events"}, {"after", after}, {"limit", limit}}.dump()));
-  const Json json = Json::parse(reply, nullptr, false);
-  const auto wrong = [this](const std::string& what) {
-    close();
-    return fail(ErrorCode::malformed, kField, Error::kNoOffset, what);
-  };
-  if (!json.is_object()) return wrong("posternd's answer is no JSON object");
-  if (const auto error = json.find("error"); error != json.end() && error->is_object()) {
-    return fail(ErrorCode::denied, kField, Error::kNoOffset, error->value("message", "posternd says no"));
-  }
-  const auto ok = json.find("ok");
-  if (ok == json.end() || !ok->is_object()) return wrong("posternd's answer says nothing");
-  const auto number = [&ok](const char* name) -> std::optional<std::uint64_t> {
-    const auto member = ok->find(name);
-    if (member == ok->end() || !member->is_number_unsigned()) return std::nullopt;
-    return member->get<std::uint64_t>();
-  };
-  const auto events = ok->find("events");
-  const auto sequences = ok->find("sequences");
-  const auto first = number("first");
-  const auto end = number("end");
-  if (events == ok->end() || sequences == ok->end() || !events->is_array() || !sequences->is_array() ||
-      events->size() != sequences->size() || !first || !end) {
-    return wrong("posternd's answer lacks events, sequences, first or end");
-  }
-  ReadBatch batch{.events = {}, .first = *first, .end = *end};
-  std::uint64_t last = after;
-  for (std::size_t i = 0; i < events->size(); ++i) {
-    const Json& text = (*events)[i];
-    const Json& sequence = (*sequences)[i];
-    if (!text.is_string() || !sequence.is_number_unsigned() || sequence.get<std::uint64_t>() <= last) {
-      return wrong("posternd's events are not in order");
-    }
-    last = sequence.get<std::uint64_t>();
-    batch.events.push_back({last, text.get<std::string>()});
-  }
+  POSTERN_TRY(reply, ask(nlohmann::json{{"op", "events"}, {"after", after}, {"limit", limit}}.dump()));
+  auto batch = parse_events_reply(reply, after);
+  if (!batch && batch.error().code == ErrorCode::malformed) close();
   return batch;
 }
 
 Result<std::string> Observer::status() {
   POSTERN_TRY(reply, ask(R"({"op":"status"})"));
-  const Json json = Json::parse(reply, nullptr, false);
-  if (!json.is_object() || !json.contains("ok")) {
-    return fail(ErrorCode::malformed, kField, Error::kNoOffset, "posternd's answer says nothing");
-  }
-  return json["ok"].dump();
+  return parse_status_reply(reply);
 }
 
 }  // namespace postern::forward

@@ -6,23 +6,12 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
-#include <vector>
 
 #include "base/result.hpp"
+#include "edge/forward/replies.hpp"
 #include "edge/forward/stop.hpp"
 
 namespace postern::forward {
-
-struct ReadEvent {
-  std::uint64_t sequence = 0;
-  std::string json{};
-};
-
-struct ReadBatch {
-  std::vector<ReadEvent> events{};
-  std::uint64_t first = 1;  ///< the oldest that the store keeps
-  std::uint64_t end = 0;    ///< the last that it ever gave
-};
 
 /// One connection; made when it is needed, made anew after an error. For one thread.
 class Observer {
