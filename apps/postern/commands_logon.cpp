@@ -1,6 +1,8 @@
+#include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 
+#include "edge/policy_file/policy_file.hpp"
 #include "ntlm/credentials.hpp"
 #include "postern/commands.hpp"
 #include "postern/logon.hpp"
@@ -9,15 +11,37 @@
 namespace postern::cli {
 namespace {
 
+/// An administrator's policy for this machine's clients, read where it is there.
+constexpr const char* kClientPolicyFile = "/etc/postern/client-policy.toml";
+
 struct LogonArguments {
   std::string url{};
   std::string user{};
   std::string package = "offered";
   std::string ca_file{};
+  std::string policy_file{};
   std::vector<std::string> settings{};
   bool password_stdin = false;
   bool insecure = false;
 };
+
+/// The file that is named, or the machine's, with each setting of the command line laid over it.
+Result<policy::Policy> client_policy(const LogonArguments& arguments) {
+  policy::Policy policy;
+  std::error_code unreadable;  // then load() says why
+  const bool is_there = std::filesystem::exists(kClientPolicyFile, unreadable) || unreadable;
+  if (!arguments.policy_file.empty() || is_there) {
+    const std::string& path = arguments.policy_file;
+    POSTERN_TRY(file, policy_file::PolicyFile::load(path.empty() ? kClientPolicyFile : path, {}));
+    file.apply({}, policy);
+  }
+  for (const std::string& setting : arguments.settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) return fail(ErrorCode::invalid_input, "--set", Error::kNoOffset, "NAME=VALUE is wanted");
+    POSTERN_CHECK(policy::set(policy, setting.substr(0, equals), setting.substr(equals + 1)));
+  }
+  return policy;
+}
 
 Result<LogonOptions> logon_options(const LogonArguments& arguments) {
   LogonOptions options;
@@ -30,11 +54,8 @@ Result<LogonOptions> logon_options(const LogonArguments& arguments) {
                     : arguments.package == "negotiate" ? LogonPackage::negotiate
                                                        : LogonPackage::offered;
   options.tls.ca_file = arguments.ca_file;
-  for (const std::string& setting : arguments.settings) {
-    const auto equals = setting.find('=');
-    if (equals == std::string::npos) return fail(ErrorCode::invalid_input, "--set", Error::kNoOffset, "NAME=VALUE is wanted");
-    POSTERN_CHECK(policy::set(options.policy, setting.substr(0, equals), setting.substr(equals + 1)));
-  }
+  POSTERN_TRY(policy, client_policy(arguments));
+  options.policy = std::move(policy);
   if (arguments.insecure) options.tls.peer = PeerCheck::danger_none;
   POSTERN_TRY(line, read_secret_line());
   POSTERN_TRY(hash, nt_hash_of_line(line, CredentialForm::password));
@@ -77,9 +98,11 @@ void add_logon_command(CLI::App& app, Context& context) {
   logon->add_option("--package", arguments->package, "ntlm or negotiate; what the server offers if left out")
       ->check(CLI::IsMember({"offered", "ntlm", "negotiate"}));
   logon->add_option("--ca", arguments->ca_file, "Trust the certificates in this file instead of the system's");
+  logon->add_option("--policy", arguments->policy_file,
+                    "The client's policy, as posternd-policy.toml(5); /etc/postern/client-policy.toml if left out and there");
   logon
       ->add_option("--set", arguments->settings,
-                   "A setting of the client's policy, NAME=VALUE: OutgoingHosts, ClientAllowedNTLMServers, ...")
+                   "A setting of the client's policy, NAME=VALUE, over the file: OutgoingHosts, ClientAllowedNTLMServers, ...")
       ->allow_extra_args(false);
   logon->add_flag("--insecure", arguments->insecure, "Do not verify the server's certificate");
   logon->footer(

@@ -107,6 +107,26 @@ class SystemCommandLine(unittest.TestCase):
         self.assertEqual(Redirector.authorizations, [None])
         self.assertEqual(self.run_postern("--json", "events", "--account", "LAB\\dave")[1].strip(), "", "no logon was begun")
 
+    def test_R25_APolicyFileBindsTheTypedAddressAndAWrongOneSendsNothing(self):
+        url = f"http://127.0.0.1:{self.house.http}/"
+        policy = self.house.folder / "client-policy.toml"
+
+        def code_and_answer(text, *arguments):
+            policy.write_text(text)
+            code, out, _ = self.run_postern("--json", "logon", url, "-u", "LAB\\alice", "--password-stdin", "--policy", policy, *arguments, password=PASSWORD)
+            return code, json.loads(out)
+
+        self.assertEqual(code_and_answer("RestrictSendingNTLMTraffic = 1\n")[0], DONE)
+        before = len(self.run_postern("--json", "events", "--limit", "1000")[1].splitlines())
+        code, answer = code_and_answer("RestrictSendingNTLMTraffic = 2\n")
+        self.assertEqual((code, answer["error"]["code"]), (NO, "policy"))
+        self.assertIn("RestrictSendingNTLMTraffic = 2", answer["error"]["message"])
+        code, answer = code_and_answer("RestrictSendingNTLMTraffic = 3\n")
+        self.assertEqual(code, USAGE)
+        self.assertIn("client-policy.toml:1: RestrictSendingNTLMTraffic", answer["error"]["message"])
+        self.assertEqual(len(self.run_postern("--json", "events", "--limit", "1000")[1].splitlines()), before, "nothing was sent")
+        self.assertEqual(code_and_answer("RestrictSendingNTLMTraffic = 2\n", "--set", "RestrictSendingNTLMTraffic=1")[0], DONE, "the twin")
+
 
 if __name__ == "__main__":
     unittest.main()
