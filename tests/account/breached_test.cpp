@@ -118,14 +118,13 @@ TEST_F(BreachedTest, R33_AListThatIsCutShortLaterIsAnErrorAndNoAnswer) {
   EXPECT_EQ(list->find(NtHash{keys[4'000]}).error().code, ErrorCode::io);
 }
 
-TEST_F(BreachedTest, ALookupTakesMicroseconds) {
-  constexpr std::size_t kLines = 2'600'000;  // 100 MB
+TEST_F(BreachedTest, EachHashOfALargeListIsFoundAndNoOther) {
+  constexpr std::size_t kLines = 2'600'000;  // 100 MB, where POSTERN_BREACHED_BENCH asks how long a lookup takes
   const char* wanted = std::getenv("POSTERN_BREACHED_BENCH");
   const std::size_t lines = wanted != nullptr ? kLines : kLines / 100;
-  std::string path;
-  std::vector<Key> keys = random_keys(lines);
+  const std::string path = directory_.path() / "large";
+  const std::vector<Key> keys = random_keys(lines);
   {
-    path = directory_.path() / "large";
     std::ofstream file{path, std::ios::binary};
     for (const Key& key : keys) file << line_of_hash(key, 12'345);
   }
@@ -137,8 +136,11 @@ TEST_F(BreachedTest, ALookupTakesMicroseconds) {
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
   const double each = took.count() / kLookups;
   std::printf("%zu bytes: %.2f microseconds a lookup, %.0f a second\n", static_cast<std::size_t>(list->bytes()), each, 1e6 / each);
-  RecordProperty("microseconds_a_lookup", std::to_string(each));
-  EXPECT_LT(each, 5'000) << "orders of magnitude off";
+  for (std::size_t i = 0; i < kLookups; ++i) {
+    Key other = keys[random_() % keys.size()];
+    other.back() ^= 1;
+    ASSERT_EQ(list->find(NtHash{other}).value().has_value(), std::ranges::binary_search(keys, other));
+  }
 }
 
 }  // namespace

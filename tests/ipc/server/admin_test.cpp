@@ -138,9 +138,10 @@ TEST_F(AdminTest, R31_AnObserverGetsEventsAndStatusAndNothingElse) {
   };
   EXPECT_EQ(code({{"op", "events"}}), "ok");
   EXPECT_EQ(code({{"op", "status"}}), "ok");
-  for (const char* op : {"domain.add", "domain.list", "domain.show", "account.add", "account.passwd", "account.list",
-                         "account.show", "account.enable", "account.disable", "account.unlock", "account.expire",
-                         "account.must_change", "account.groups", "account.remove"}) {
+  for (const char* op :
+       {"domain.add", "domain.list", "domain.show", "account.add", "account.passwd", "account.list", "account.show",
+        "account.enable", "account.disable", "account.unlock", "account.expire", "account.must_change", "account.groups",
+        "account.remove", "account.import", "account.audit", "account.set", "policy.show", "policy.reload"}) {
     EXPECT_EQ(code({{"op", op}, {"account", "DEMO\\alice"}, {"password", kPassword}, {"name", "DEMO"}}), "denied") << op;
   }
   EXPECT_EQ(code({{"op", "no.such"}}), "unsupported");
