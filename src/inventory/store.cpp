@@ -14,9 +14,21 @@ namespace {
 
 using event::from_name;
 using event::name_of;
+using sqlite::Connection;
+using sqlite::Query;
 
 constexpr std::string_view kField = "inventory";
 constexpr std::int64_t kOwnOrigin = 1;  // the first row, made with the file
+
+std::optional<FileTime> file_time_of(const std::optional<event::Timestamp>& time) {
+  if (!time) return std::nullopt;
+  return time->file_time();
+}
+std::optional<event::Timestamp> time_at(const Query& query, int column) {
+  const auto time = query.optional_time_at(column);
+  if (!time) return std::nullopt;
+  return event::Timestamp{*time};
+}
 
 template <typename E>
 std::string_view word(const std::optional<E>& value) {
@@ -54,15 +66,15 @@ Dependency read(const Query& row, int at) {
   d.succeeded = row.count_at(next());
   d.failed = row.count_at(next());
   d.blocked = row.count_at(next());
-  d.first_seen = row.time_at(next());
-  d.last_seen = row.time_at(next());
+  d.first_seen = time_at(row, next());
+  d.last_seen = time_at(row, next());
   DatedReason reason;
   const int id = next();
   if (!row.is_null(id)) reason.reason.id = static_cast<std::uint32_t>(row.integer_at(id));
   reason.reason.name = row.optional_text_at(next());
   reason.reason.confidence = from_name<event::Confidence>(row.text_at(next()));
   reason.reason.evidence = row.optional_text_at(next());
-  reason.time = row.time_at(next());
+  reason.time = time_at(row, next());
   if (row.integer_at(next()) != 0) d.reason = std::move(reason);
   event::Finding finding;
   const int finding_id = next();
@@ -72,7 +84,7 @@ Dependency read(const Query& row, int at) {
   finding.evidence = row.optional_text_at(next());
   if (!row.is_null(finding_id)) d.finding = std::move(finding);
   d.example = row.text_at(next());
-  d.example_time = row.time_at(next());
+  d.example_time = time_at(row, next());
   return d;
 }
 
@@ -82,11 +94,20 @@ void bind_all(Query& query, const Dependency& d) {
   const Posture& posture = d.key.posture;
   query.text(name_of(posture.mic)).text(name_of(posture.bindings)).text(name_of(posture.spn));
   query.text(name_of(posture.signing)).text(name_of(posture.tls));
-  query.count(d.events).count(d.succeeded).count(d.failed).count(d.blocked).time(d.first_seen).time(d.last_seen);
+  query.count(d.events)
+      .count(d.succeeded)
+      .count(d.failed)
+      .count(d.blocked)
+      .time(file_time_of(d.first_seen))
+      .time(file_time_of(d.last_seen));
   if (d.reason) {
     const event::Reason& reason = d.reason->reason;
     reason.id ? query.integer(*reason.id) : query.null();
-    query.optional_text(reason.name).text(word(reason.confidence)).optional_text(reason.evidence).time(d.reason->time).integer(1);
+    query.optional_text(reason.name)
+        .text(word(reason.confidence))
+        .optional_text(reason.evidence)
+        .time(file_time_of(d.reason->time))
+        .integer(1);
   } else {
     query.null().null().null().null().null().integer(0);
   }
@@ -95,7 +116,7 @@ void bind_all(Query& query, const Dependency& d) {
   } else {
     query.null().null().null().null();
   }
-  query.text(d.example).time(d.example_time);
+  query.text(d.example).time(file_time_of(d.example_time));
 }
 
 Result<std::string> random_name() {
@@ -107,7 +128,7 @@ Result<std::string> random_name() {
 }
 
 /// How much of [first, last] the ledger holds, over all origins. No two ranges of a stream overlap: each was refused if it did.
-Result<std::uint64_t> numbers_in(Database& database, const BatchId& batch) {
+Result<std::uint64_t> numbers_in(Connection& database, const BatchId& batch) {
   Query query{
       database,
       "SELECT coalesce(sum(min(last, ?3) - max(first, ?2) + 1), 0) FROM ledger WHERE stream = ?1 AND first <= ?3 AND last >= "
@@ -118,7 +139,7 @@ Result<std::uint64_t> numbers_in(Database& database, const BatchId& batch) {
 }
 
 /// Enters a range and joins it with its neighbours.
-Result<void> enter(Database& database, const BatchId& batch) {
+Result<void> enter(Connection& database, const BatchId& batch) {
   BatchId joined = batch;
   {
     Query before{database, "SELECT first FROM ledger WHERE origin = ?1 AND stream = ?2 AND last = ?3"};
@@ -151,7 +172,7 @@ Result<void> check(const BatchId& batch) {
   return {};
 }
 
-Result<std::size_t> distinct_of(Database& database, std::int64_t origin) {
+Result<std::size_t> distinct_of(Connection& database, std::int64_t origin) {
   Query query{database, "SELECT count(*) FROM dependency WHERE origin = ?1 AND other = 0"};
   POSTERN_TRY(row, query.integer(origin).step());
   return row ? static_cast<std::size_t>(query.count_at(0)) : 0;
@@ -159,13 +180,13 @@ Result<std::size_t> distinct_of(Database& database, std::int64_t origin) {
 
 }  // namespace
 
-Store::Store(std::unique_ptr<Database> database, std::size_t max_dependencies)
+Store::Store(std::unique_ptr<sqlite::Connection> database, std::size_t max_dependencies)
     : database_{std::move(database)}, max_dependencies_{max_dependencies} {}
 Store::Store(Store&& other) noexcept = default;
 Store::~Store() = default;
 
 Result<Store> Store::open(const std::string& path, std::size_t max_dependencies) {
-  POSTERN_TRY(database, Database::open(path, Access::write));
+  POSTERN_TRY(database, open_database(path, sqlite::Access::write));
   POSTERN_TRY(name, random_name());
   Query origin{*database, "INSERT OR IGNORE INTO origin (id, name, generation) VALUES (?1, ?2, 0)"};
   POSTERN_CHECK(origin.integer(kOwnOrigin).text(name).run());
@@ -173,7 +194,7 @@ Result<Store> Store::open(const std::string& path, std::size_t max_dependencies)
 }
 
 Result<Store> Store::open_to_read(const std::string& path) {
-  POSTERN_TRY(database, Database::open(path, Access::read));
+  POSTERN_TRY(database, open_database(path, sqlite::Access::read));
   return Store{std::move(database), 0};
 }
 
@@ -239,7 +260,7 @@ Result<Merged> Store::merge(const BatchId& batch, std::span<const event::LogonEv
     const auto [at, is_new] = sums.try_emplace(digest_of(one.key), one);
     if (!is_new) combine(at->second, one);
   }
-  return in_transaction(*database_, [&]() -> Result<Merged> {
+  return in_transaction(*database_, [&](Connection&) -> Result<Merged> {
     POSTERN_TRY(in, numbers_in(*database_, batch));
     if (in == batch.last - batch.first + 1) return Merged::before;
     if (in != 0)
@@ -254,12 +275,12 @@ Result<Merged> Store::merge(const BatchId& batch, std::span<const event::LogonEv
 }
 
 Result<StoreMerge> Store::merge_store(const std::string& path) {
-  POSTERN_CHECK(Database::open(path, Access::write));  // is it one, and of our schema
+  POSTERN_CHECK(open_database(path, sqlite::Access::write));  // is it one, and of our schema
   {
     Query attach{*database_, "ATTACH DATABASE ?1 AS theirs"};
     POSTERN_CHECK(attach.text(path).run());
   }
-  auto merged = in_transaction(*database_, [&]() -> Result<StoreMerge> {
+  auto merged = in_transaction(*database_, [&](Connection&) -> Result<StoreMerge> {
     struct Origin {
       std::int64_t theirs = 0;
       std::string name{};

@@ -16,9 +16,11 @@
 #include "event/logon_event.hpp"
 #include "inventory/dependency.hpp"
 
-namespace postern::inventory {
+namespace postern::sqlite {
+class Connection;
+}
 
-class Database;
+namespace postern::inventory {
 
 /// Distinct dependencies of one origin; what comes when there are as many is counted in the bucket "other". At about 1.5 KiB each
 /// the file stays under 200 MiB.
@@ -78,10 +80,10 @@ class Store {
   [[nodiscard]] Result<std::string> name();
 
  private:
-  Store(std::unique_ptr<Database> database, std::size_t max_dependencies);
+  Store(std::unique_ptr<sqlite::Connection> database, std::size_t max_dependencies);
   [[nodiscard]] Result<void> add(std::int64_t origin, const Dependency& dependency, std::size_t& distinct);
 
-  std::unique_ptr<Database> database_;
+  std::unique_ptr<sqlite::Connection> database_;
   std::size_t max_dependencies_;
 };
 

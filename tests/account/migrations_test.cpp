@@ -1,10 +1,15 @@
 // Migrations run once, whole or not at all, and never touch what is not ours or newer than we know.
-#include "account/sqlite/migrations.hpp"
-
+#include "account/sqlite/schema.hpp"
 #include "store_fixture.hpp"
 
 namespace postern::account::sqlite {
 namespace {
+
+using postern::sqlite::Access;
+using postern::sqlite::Connection;
+using postern::sqlite::migrate;
+using postern::sqlite::Migration;
+using postern::sqlite::Query;
 
 constexpr Migration kFirst{1, "0001_first.sql", "CREATE TABLE first (x INTEGER) STRICT; INSERT INTO first VALUES (1)"};
 constexpr Migration kSecond{2, "0002_second.sql", "CREATE TABLE second (x INTEGER) STRICT; INSERT INTO second SELECT x FROM first"};
@@ -15,14 +20,13 @@ class Migrations : public testing::Test {
   Migrations() { std::ofstream{path_}; }
 
   Result<void> run(std::span<const Migration> migrations) {
-    auto connection = Connection::open(path_, Access::write, std::chrono::milliseconds{100}, counting_);
+    auto connection = Connection::open(path_, {.access = Access::write, .timeout = std::chrono::milliseconds{100}});
     if (!connection) return std::unexpected{connection.error()};
-    return migrate(**connection, migrations);
+    return migrate(**connection, kOwner, migrations);
   }
 
   TemporaryDirectory directory_{};
   std::string path_ = directory_.path() / "test.db";
-  Counting counting_{};
 };
 
 TEST_F(Migrations, RunInOrderAndOnce) {
@@ -68,7 +72,7 @@ TEST_F(Migrations, RefuseAnotherProgramsDatabase) {
 TEST_F(Migrations, RefuseAFileThatIsNoDatabase) {
   std::ofstream{path_} << std::string(4096, 'x');
   const Migration one[] = {kFirst};
-  EXPECT_EQ(run(one).error().code, ErrorCode::io);
+  EXPECT_EQ(run(one).error().code, ErrorCode::malformed);
 }
 
 TEST(BuiltInMigrations, AreNumberedFromOneWithoutGaps) {

@@ -181,7 +181,8 @@ TEST(InventoryStore, TheFileIsItsOwnersAndNobodyElsesDatabaseIsTouched) {
   ASSERT_EQ(sqlite3_exec(foreign, "CREATE TABLE t (x)", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(foreign);
   EXPECT_EQ(Store::open(directory.file("foreign.db")).error().code, ErrorCode::denied);
-  EXPECT_EQ(Database::open(directory.file("a.db"), Access::write, {}).error().code, ErrorCode::unsupported) << "a newer schema";
+  EXPECT_EQ(open_database(directory.file("a.db"), sqlite::Access::write, {}).error().code, ErrorCode::unsupported)
+      << "a newer schema";
 }
 
 TEST(InventoryStore, AKillAtAnyMomentLeavesWholeBatchesAndLosesNoneThatReturned) {

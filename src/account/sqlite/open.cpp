@@ -6,7 +6,7 @@
 
 #include "account/key_file.hpp"
 #include "account/private_file.hpp"
-#include "account/sqlite/migrations.hpp"
+#include "account/sqlite/schema.hpp"
 #include "account/sqlite/sqlite_store.hpp"
 
 namespace postern::account::sqlite {
@@ -96,8 +96,9 @@ Result<std::unique_ptr<Store>> open(const Config& config) {
   POSTERN_CHECK(open_private_file(database));
 
   parts.counting = std::make_unique<Counting>();
-  POSTERN_TRY(writer, Connection::open(database, Access::write, config.timeout, *parts.counting));
-  POSTERN_CHECK(migrate(*writer, built_in_migrations()));
+  POSTERN_TRY(writer,
+              Connection::open(database, {.access = Access::write, .timeout = config.timeout, .counting = parts.counting.get()}));
+  POSTERN_CHECK(postern::sqlite::migrate(*writer, kOwner, built_in_migrations()));
   POSTERN_CHECK(check_or_write_key_check(*writer, parts.keys));
   if (config.max_database_bytes > 0) {
     const std::string pragma =
@@ -107,7 +108,8 @@ Result<std::unique_ptr<Store>> open(const Config& config) {
   if (config.reserved_log_bytes > 0) POSTERN_CHECK(writer->reserve_log(config.reserved_log_bytes));
   parts.writer = std::move(writer);
   for (std::size_t i = 0; i < config.readers; ++i) {
-    POSTERN_TRY(reader, Connection::open(database, Access::read, config.timeout, *parts.counting));
+    POSTERN_TRY(reader,
+                Connection::open(database, {.access = Access::read, .timeout = config.timeout, .counting = parts.counting.get()}));
     parts.readers.push_back(std::move(reader));
   }
   return SqliteStore::make(std::move(parts));

@@ -13,10 +13,20 @@
 
 #include "account/private_file.hpp"
 #include "account/sealed_blob.hpp"
-#include "account/sqlite/connection.hpp"
 #include "account/store.hpp"
+#include "sqlite/connection.hpp"
 
 namespace postern::account::sqlite {
+
+using postern::sqlite::Access;
+using postern::sqlite::Connection;
+using postern::sqlite::in_transaction;
+using postern::sqlite::Query;
+
+/// StoreCounters that several threads count.
+struct Counting : postern::sqlite::Counting {
+  std::atomic<std::uint64_t> blobs_opened{0};
+};
 
 /// Connections for reads, lent to one thread at a time.
 class ReaderPool {

@@ -1,4 +1,5 @@
-// One SQLite connection with its prepared statements, and queries on it. A connection belongs to one thread at a time.
+// One SQLite connection with its prepared statements, and queries on it, for every room that keeps a file of its own. A connection
+// belongs to one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -11,27 +12,31 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "account/store.hpp"
+#include "base/bytes.hpp"
 #include "base/file_time.hpp"
 #include "base/result.hpp"
 
-namespace postern::account::sqlite {
+namespace postern::sqlite {
 
-/// StoreCounters that several threads count.
+/// What connections of several threads did together.
 struct Counting {
   std::atomic<std::uint64_t> reads{0};
   std::atomic<std::uint64_t> writes{0};
   std::atomic<std::uint64_t> transactions{0};
-  std::atomic<std::uint64_t> blobs_opened{0};
 };
 
 enum class Access : std::uint8_t { read, write };
 
 class Connection {
  public:
-  /// Opens an existing database file. `counting` outlives the connection.
-  [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const std::string& path, Access access,
-                                                                std::chrono::milliseconds timeout, Counting& counting);
+  struct Options {
+    Access access = Access::read;
+    std::chrono::milliseconds timeout{10'000};  ///< how long another process's lock is waited for, then `timeout`
+    std::string_view field = "database";        ///< of errors; a literal
+    Counting* counting = nullptr;               ///< outlives the connection; none: nothing is counted
+  };
+  /// Opens an existing database file.
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const std::string& path, const Options& options);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -43,17 +48,19 @@ class Connection {
   [[nodiscard]] std::unexpected<Error> error(int code) const;
 
   [[nodiscard]] sqlite3* handle() const { return handle_; }
-  [[nodiscard]] Counting& counting() const { return counting_; }
+  [[nodiscard]] Counting* counting() const { return counting_; }
+  [[nodiscard]] std::string_view field() const { return field_; }
   [[nodiscard]] std::int64_t last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
   [[nodiscard]] std::int64_t changes() const { return sqlite3_changes64(handle_); }
   /// The statement of a text that lives as long as the program (a literal); prepared once.
   [[nodiscard]] Result<sqlite3_stmt*> prepare(std::string_view sql);
 
  private:
-  Connection(sqlite3* handle, Counting& counting) : handle_{handle}, counting_{counting} {}
+  Connection(sqlite3* handle, const Options& options) : handle_{handle}, field_{options.field}, counting_{options.counting} {}
 
   sqlite3* handle_;
-  Counting& counting_;
+  std::string_view field_;
+  Counting* counting_;
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_{};
 };
 
@@ -68,7 +75,9 @@ class Query {
 
   // Binds the next parameter.
   Query& integer(std::int64_t value);
+  Query& count(std::uint64_t value) { return integer(static_cast<std::int64_t>(value)); }
   Query& text(std::string_view value);
+  Query& optional_text(const std::optional<std::string>& value) { return value ? text(*value) : null(); }
   Query& blob(ByteView value);
   Query& time(FileTime value);  ///< ticks; what is past 2^63 - 1 becomes that
   Query& time(const std::optional<FileTime>& value);
@@ -81,7 +90,10 @@ class Query {
 
   // Columns of the row; copies.
   [[nodiscard]] std::int64_t integer_at(int column) const { return sqlite3_column_int64(statement_, column); }
+  [[nodiscard]] std::uint64_t count_at(int column) const { return static_cast<std::uint64_t>(integer_at(column)); }
+  [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   [[nodiscard]] std::string text_at(int column) const;
+  [[nodiscard]] std::optional<std::string> optional_text_at(int column) const;
   [[nodiscard]] ByteView blob_at(int column) const;  ///< good until the next step
   [[nodiscard]] FileTime time_at(int column) const { return FileTime{static_cast<std::uint64_t>(integer_at(column))}; }
   [[nodiscard]] std::optional<FileTime> optional_time_at(int column) const;
@@ -109,8 +121,8 @@ auto in_transaction(Connection& connection, Body&& body) -> decltype(body(connec
     if (!committed) return std::unexpected{std::move(committed).error()};
     return result;
   }
-  connection.counting().transactions.fetch_add(1, std::memory_order_relaxed);
+  if (Counting* const counting = connection.counting()) counting->transactions.fetch_add(1, std::memory_order_relaxed);
   return result;
 }
 
-}  // namespace postern::account::sqlite
+}  // namespace postern::sqlite

@@ -1,9 +1,9 @@
-#include "account/sqlite/connection.hpp"
+#include "sqlite/connection.hpp"
 
 #include <algorithm>
 #include <limits>
 
-namespace postern::account::sqlite {
+namespace postern::sqlite {
 namespace {
 
 ErrorCode code_of(int code) {
@@ -14,6 +14,7 @@ ErrorCode code_of(int code) {
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_READONLY: return ErrorCode::denied;
+    case SQLITE_NOTADB: return ErrorCode::malformed;
     case SQLITE_TOOBIG: return ErrorCode::too_large;
     case SQLITE_MISUSE:
     case SQLITE_RANGE:
@@ -24,16 +25,15 @@ ErrorCode code_of(int code) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Access access, std::chrono::milliseconds timeout,
-                                                     Counting& counting) {
-  // NOMUTEX: the store hands a connection to one thread at a time. A reader opens read-write too, because WAL needs the -shm file;
+Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, const Options& options) {
+  // NOMUTEX: a connection is for one thread at a time. A reader opens read-write too, because WAL needs the -shm file;
   // it is kept from writing by query_only.
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
-  std::unique_ptr<Connection> connection{new Connection{handle, counting}};
+  std::unique_ptr<Connection> connection{new Connection{handle, options}};
   if (code != SQLITE_OK) return connection->error(code);
-  const auto milliseconds = std::clamp<std::int64_t>(timeout.count(), 0, std::numeric_limits<int>::max());
+  const auto milliseconds = std::clamp<std::int64_t>(options.timeout.count(), 0, std::numeric_limits<int>::max());
   sqlite3_busy_timeout(handle, static_cast<int>(milliseconds));
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -43,7 +43,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Ac
       connection->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                           "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
                           "PRAGMA wal_autocheckpoint = 4000"));
-  if (access == Access::read) POSTERN_CHECK(connection->execute("PRAGMA query_only = ON"));
+  if (options.access == Access::read) POSTERN_CHECK(connection->execute("PRAGMA query_only = ON"));
   return connection;
 }
 
@@ -80,7 +80,7 @@ Result<void> Connection::reserve_log(std::uint64_t bytes) {
 
 std::unexpected<Error> Connection::error(int code) const {
   const char* text = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
-  return fail(code_of(code), "database", Error::kNoOffset, std::string{"SQLite: "} + text + " (" + std::to_string(code) + ")");
+  return fail(code_of(code), field_, Error::kNoOffset, std::string{"SQLite: "} + text + " (" + std::to_string(code) + ")");
 }
 
 Result<sqlite3_stmt*> Connection::prepare(std::string_view sql) {
@@ -151,8 +151,9 @@ Result<bool> Query::step() {
   if (failed_) return std::unexpected{*failed_};
   if (!counted_) {
     counted_ = true;
-    Counting& counting = connection_.counting();
-    (sqlite3_stmt_readonly(statement_) != 0 ? counting.reads : counting.writes).fetch_add(1, std::memory_order_relaxed);
+    if (Counting* const counting = connection_.counting()) {
+      (sqlite3_stmt_readonly(statement_) != 0 ? counting->reads : counting->writes).fetch_add(1, std::memory_order_relaxed);
+    }
   }
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
@@ -178,9 +179,14 @@ ByteView Query::blob_at(int column) const {
   return {start, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+std::optional<std::string> Query::optional_text_at(int column) const {
+  if (is_null(column)) return std::nullopt;
+  return text_at(column);
+}
+
 std::optional<FileTime> Query::optional_time_at(int column) const {
-  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+  if (is_null(column)) return std::nullopt;
   return time_at(column);
 }
 
-}  // namespace postern::account::sqlite
+}  // namespace postern::sqlite
