@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(ntlm::frame_length(frame));
   const auto decoded = ntlm::decode_request(frame);
   if (!decoded) return 0;
-  const auto encoded = ntlm::encode(decoded->nonce, decoded->request);
+  const auto encoded = ntlm::encode(decoded->nonce, decoded->request, decoded->version);
   constexpr std::size_t kLengthBytes = 4;
   if (!encoded || !std::ranges::equal(ByteView{*encoded}.subspan(kLengthBytes), frame)) std::abort();
   return 0;

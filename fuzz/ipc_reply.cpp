@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ByteView frame = input.subspan(4, **length);
   auto reply = ntlm::decode_reply(frame);
   if (!reply) return 0;
-  const auto again = ntlm::encode(reply->nonce, reply->reply);
+  const auto again = ntlm::encode(reply->nonce, reply->reply, reply->version);
   if (!again) std::abort();
   const ByteView body = ByteView{*again}.subspan(4);
   if (body.size() != frame.size() || !std::equal(body.begin(), body.end(), frame.begin())) std::abort();

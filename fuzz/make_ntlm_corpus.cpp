@@ -63,8 +63,8 @@ void write_v1(const char* name, bool ess) {
 }
 
 template <typename Message>
-void write_frame(const char* target, const char* name, Message message) {
-  const Bytes frame = encode(fixed<RequestNonce>("000102030405060708090a0b0c0d0e0f"), std::move(message)).value();
+void write_frame(const char* target, const char* name, Message message, std::uint8_t version = kProtocolVersion) {
+  const Bytes frame = encode(fixed<RequestNonce>("000102030405060708090a0b0c0d0e0f"), std::move(message), version).value();
   write(target, name, ByteView{frame}.subspan(4));
 }
 
@@ -117,6 +117,15 @@ int main(int argc, char** argv) {
   verdict.session_key.emplace();
   write_frame("authority_reply", "verdict", Reply{std::move(verdict)});
   write_frame("authority_reply", "denied", Reply{Verdict{}});
+  write_frame("authority_reply", "denied-version-1", Reply{Verdict{}}, 1);
+  Verdict explained;
+  explained.status = NtStatus::bad_bindings;
+  explained.decided = {DenialPoint::account_dc, DenialStage::verified, "AccountNetworks", "false", "not from there", "Ask."};
+  explained.told = {
+      DenialPoint::server, DenialStage::response, "ExtendedProtection", "always", "no channel bindings came", "Bind."};
+  write_frame("authority_reply", "explained", Reply{std::move(explained)});
+  write_frame("authority_request", "begin-version-1", Request{BeginRequest{"gateway", Carrier::ntlm, {}, hex("4e544c4d53535000")}},
+              1);
 
   write_session("untouched", wire::NegotiateFlags{0x60080231}, 0);
   write_session("under-way", wire::NegotiateFlags{0x60080231}, 3);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "authority/account_facts.hpp"
+#include "authority/explanation.hpp"
 #include "authority/logon_record.hpp"
 #include "authority/observe.hpp"
 #include "policy/evaluate.hpp"
@@ -120,14 +121,18 @@ struct Authority::Judgement {
     verdict.identity.kind = ntlm::AccountKind::unknown;
     verdict.groups.clear();
     verdict.session_key.reset();
+    verdict.decided.reset();  // another reason holds now
+    verdict.told.reset();
   }
   void deny(const Error& error) { deny(status_of(error.code), error.to_line()); }
-  void block(const policy::Decisions& decisions) {
+  /// `judged`: the stage that the decisions were made at.
+  void block(const policy::Decisions& decisions, Stage judged) {
     outcome = event::Outcome::blocked;
     const event::PolicyDecision& first = decisions.entries().front();
     // What is undecided has no status of its own, and success would let in.
     const NtStatus status = policy::status_for(decisions);
     deny(status == NtStatus::success ? NtStatus::ntlm_blocked : status, first.setting + " = " + first.value + ": " + first.why);
+    explain(verdict, decisions, judged, facts);
   }
 };
 
@@ -239,7 +244,7 @@ void Authority::begin(const Peer& peer, PeerConnection connection, ntlm::BeginRe
   if (policy::rule(service->policy, judgement->facts, Stage::negotiate).denied()) {
     const policy::Decisions decisions = policy::evaluate(service->policy, judgement->facts, Stage::negotiate);
     judgement->policy = decisions.entries();
-    judgement->block(decisions);
+    judgement->block(decisions, Stage::negotiate);
     return conclude(std::move(judgement), answer);
   }
 
@@ -339,7 +344,7 @@ void Authority::finish(const Peer& peer, PeerConnection connection, ntlm::Finish
   if (decisions.denied()) {
     // A decoy raises its alarm on any use.
     detect(*judgement, answered->pending, Proof::not_compared, slot ? &**slot : nullptr);
-    judgement->block(decisions);  // nothing is compared, charged or refunded (R39)
+    judgement->block(decisions, Stage::response);  // nothing is compared, charged or refunded (R39)
     return conclude(std::move(judgement), answer);
   }
   judgement->facts.account.kind = claimed_kind;  // more of the account shows only once the password was proved (R37)
@@ -449,7 +454,9 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
     facts.ntlm.mic = pending.claims().mic == ntlm::MicState::present ? event::Mic::wrong : facts.ntlm.mic;
     detect(judgement, pending, Proof::verified, &slot);
     take_back();
-    judgement.policy = policy::evaluate(policy, facts, Stage::verified).entries();
+    const policy::Decisions said = policy::evaluate(policy, facts, Stage::verified);
+    judgement.policy = said.entries();
+    explain(judgement.verdict, said, Stage::verified, facts);
     return judgement.deny(mic.error());
   }
   if (std::holds_alternative<ntlm::MicVerified>(*mic)) facts.ntlm.mic = event::Mic::verified;
@@ -460,7 +467,7 @@ void Authority::compare(Judgement& judgement, ntlm::NegotiatedLogon::Answered an
   if (!decisions.allowed()) {  // `depends` lets nobody in
     take_back();
     write_counters({});  // unchanged: the same work as for a wrong password (R37)
-    return judgement.block(decisions);
+    return judgement.block(decisions, Stage::verified);
   }
   auto bindings =
       pending.prove_bindings(request.channel_bindings, waiver_of(decisions.bindings_requirement(), policy::kExtendedProtection));

@@ -15,17 +15,22 @@ enum class Kind : std::uint8_t { begin = 1, finish = 2, cancel = 3, proceed = 65
 
 constexpr std::uint8_t kMaxCarrier = static_cast<std::uint8_t>(Carrier::negotiate);
 constexpr std::uint8_t kMaxAccountKind = static_cast<std::uint8_t>(AccountKind::guest);
+constexpr std::uint8_t kMaxPoint = static_cast<std::uint8_t>(DenialPoint::account_dc);
+constexpr std::uint8_t kMaxStage = static_cast<std::uint8_t>(DenialStage::verified);
+constexpr std::uint8_t kMaxStageTold = static_cast<std::uint8_t>(DenialStage::response);
+constexpr std::uint8_t kFirstVersionWithExplanations = 2;
 
 /// Writes fields and remembers the first that is over its limit, so that no over-long frame is ever sent.
 class FrameWriter {
  public:
-  FrameWriter(Kind kind, const RequestNonce& nonce) {
+  FrameWriter(Kind kind, const RequestNonce& nonce, std::uint8_t version) : version_{version} {
     out_.u32(0);  // the length, known at the end
-    out_.u8(kProtocolVersion);
+    out_.u8(version);
     out_.u8(static_cast<std::uint8_t>(kind));
     out_.bytes(nonce.bytes());
   }
   Writer& raw() { return out_; }
+  [[nodiscard]] std::uint8_t version() const { return version_; }
   void flag(bool value) { out_.u8(value ? 1 : 0); }
   void blob(ByteView bytes, std::size_t limit, std::string_view field) {
     if (bytes.size() > limit) refuse(field);
@@ -53,6 +58,7 @@ class FrameWriter {
     if (refused_.empty()) refused_ = field;
   }
   Writer out_;
+  std::uint8_t version_;
   std::string_view refused_{};
 };
 
@@ -75,9 +81,9 @@ class FrameReader {
     POSTERN_TRY(bytes, in_.take(size, field));
     return to_bytes(bytes);
   }
-  Result<std::string> text(std::string_view field) {
+  Result<std::string> text(std::string_view field, std::size_t limit = kMaxNameBytes) {
     const std::size_t offset = in_.position();
-    POSTERN_TRY(bytes, blob(kMaxNameBytes, field));
+    POSTERN_TRY(bytes, blob(limit, field));
     if (!is_utf8(as_text(bytes))) return fail(ErrorCode::malformed, field, offset, "not UTF-8");
     return std::string{as_text(bytes)};
   }
@@ -200,18 +206,47 @@ auto texts_of(AnyVerdict& verdict) {
                     Field{"verdict.why", &verdict.why}};
 }
 
+void write_explanation(FrameWriter& out, const std::optional<Explanation>& explanation, std::string_view field) {
+  out.flag(explanation.has_value());
+  if (!explanation) return;
+  out.raw().u8(static_cast<std::uint8_t>(explanation->point));
+  out.raw().u8(static_cast<std::uint8_t>(explanation->stage));
+  for (const std::string* text : {&explanation->setting, &explanation->value, &explanation->reason, &explanation->cure}) {
+    out.blob(as_bytes(*text), kMaxExplanationBytes, field);
+  }
+}
+
+Result<std::optional<Explanation>> read_explanation(FrameReader& in, std::uint8_t stage_max, std::string_view field) {
+  POSTERN_TRY(present, in.flag(field));
+  if (!present) return std::optional<Explanation>{};
+  Explanation explanation;
+  POSTERN_TRY(point, in.u8_up_to(kMaxPoint, field));
+  POSTERN_TRY(stage, in.u8_up_to(stage_max, field));
+  explanation.point = static_cast<DenialPoint>(point);
+  explanation.stage = static_cast<DenialStage>(stage);
+  for (std::string* text : {&explanation.setting, &explanation.value, &explanation.reason, &explanation.cure}) {
+    POSTERN_TRY(read, in.text(field, kMaxExplanationBytes));
+    *text = std::move(read);
+  }
+  return std::optional{std::move(explanation)};
+}
+
 void write_body(FrameWriter& out, const Verdict& verdict) {
   out.raw().u32(static_cast<std::uint32_t>(verdict.status));
   out.blob(verdict.token, kMaxTokenBytes, "verdict.token");
   out.raw().u8(static_cast<std::uint8_t>(verdict.identity.kind));
   for (const auto& item : texts_of(verdict)) out.text(*item.text, item.field);
+  if (out.version() >= kFirstVersionWithExplanations) {
+    write_explanation(out, verdict.decided, "verdict.decided");
+    write_explanation(out, verdict.told, "verdict.told");
+  }
   out.count(verdict.groups.size(), kMaxGroups, "verdict.groups");
   for (const std::string& group : verdict.groups) out.text(group, "verdict.groups");
   out.flag(verdict.session_key.has_value());
   if (verdict.session_key) out.raw().bytes(verdict.session_key->reveal());
 }
 
-Result<Verdict> read_verdict(FrameReader& in) {
+Result<Verdict> read_verdict(FrameReader& in, std::uint8_t version) {
   Verdict verdict;
   POSTERN_TRY(status, in.raw().u32("verdict.status"));
   POSTERN_TRY(token, in.blob(kMaxTokenBytes, "verdict.token"));
@@ -219,6 +254,16 @@ Result<Verdict> read_verdict(FrameReader& in) {
   for (const auto& item : texts_of(verdict)) {
     POSTERN_TRY(text, in.text(item.field));
     *item.text = std::move(text);
+  }
+  if (version >= kFirstVersionWithExplanations) {
+    const std::size_t offset = in.raw().position();
+    POSTERN_TRY(decided, read_explanation(in, kMaxStage, "verdict.decided"));
+    POSTERN_TRY(told, read_explanation(in, kMaxStageTold, "verdict.told"));
+    if ((decided || told) && static_cast<NtStatus>(status) == NtStatus::success) {
+      return fail(ErrorCode::malformed, "verdict.decided", offset, "an explanation of a denial that is none");
+    }
+    verdict.decided = std::move(decided);
+    verdict.told = std::move(told);
   }
   POSTERN_TRY(groups, in.count(kMaxGroups, "verdict.groups"));
   for (std::size_t i = 0; i < groups; ++i) {
@@ -242,11 +287,19 @@ constexpr Kind kind_of(const CancelRequest&) { return Kind::cancel; }
 constexpr Kind kind_of(const Continue&) { return Kind::proceed; }
 constexpr Kind kind_of(const Verdict&) { return Kind::verdict; }
 
+constexpr bool is_spoken(std::uint8_t version) { return version >= kOldestProtocolVersion && version <= kProtocolVersion; }
+
+std::unexpected<Error> unknown_version() {
+  return fail(ErrorCode::unsupported, "frame.version", 0,
+              "a version that is not spoken here: the authority is upgraded before its edges");
+}
+
 template <typename Message>
-Result<Bytes> encode_any(const RequestNonce& nonce, const Message& message) {
+Result<Bytes> encode_any(const RequestNonce& nonce, const Message& message, std::uint8_t version) {
+  if (!is_spoken(version)) return unknown_version();
   return std::visit(
-      [&nonce](const auto& body) {
-        FrameWriter out{kind_of(body), nonce};
+      [&nonce, version](const auto& body) {
+        FrameWriter out{kind_of(body), nonce, version};
         write_body(out, body);
         return std::move(out).take();
       },
@@ -254,17 +307,16 @@ Result<Bytes> encode_any(const RequestNonce& nonce, const Message& message) {
 }
 
 struct Header {
+  std::uint8_t version;
   Kind kind;
   RequestNonce nonce;
 };
 Result<Header> read_header(FrameReader& in) {
   POSTERN_TRY(version, in.raw().u8("frame.version"));
-  if (version != kProtocolVersion) {
-    return fail(ErrorCode::unsupported, "frame.version", 0, "another version of the protocol: both ends must be of one release");
-  }
+  if (!is_spoken(version)) return unknown_version();
   POSTERN_TRY(kind, in.raw().u8("frame.kind"));
   POSTERN_TRY(nonce, in.fixed<RequestNonce>("frame.nonce"));
-  return Header{static_cast<Kind>(kind), nonce};
+  return Header{version, static_cast<Kind>(kind), nonce};
 }
 
 std::unexpected<Error> unknown_kind() {
@@ -273,13 +325,17 @@ std::unexpected<Error> unknown_kind() {
 
 }  // namespace
 
-Result<Bytes> encode(const RequestNonce& nonce, const Request& request) { return encode_any(nonce, request); }
-Result<Bytes> encode(const RequestNonce& nonce, const Reply& reply) { return encode_any(nonce, reply); }
+Result<Bytes> encode(const RequestNonce& nonce, const Request& request, std::uint8_t version) {
+  return encode_any(nonce, request, version);
+}
+Result<Bytes> encode(const RequestNonce& nonce, const Reply& reply, std::uint8_t version) {
+  return encode_any(nonce, reply, version);
+}
 
 Result<FramedRequest> decode_request(ByteView frame) {
   FrameReader in{frame};
   POSTERN_TRY(header, read_header(in));
-  FramedRequest framed{header.nonce, {}};
+  FramedRequest framed{header.nonce, {}, header.version};
   switch (header.kind) {
     case Kind::begin: {
       POSTERN_TRY(body, read_begin(in));
@@ -305,7 +361,7 @@ Result<FramedRequest> decode_request(ByteView frame) {
 Result<FramedReply> decode_reply(ByteView frame) {
   FrameReader in{frame};
   POSTERN_TRY(header, read_header(in));
-  FramedReply framed{header.nonce, {}};
+  FramedReply framed{header.nonce, {}, header.version};
   switch (header.kind) {
     case Kind::proceed: {
       POSTERN_TRY(body, read_continue(in));
@@ -313,7 +369,7 @@ Result<FramedReply> decode_reply(ByteView frame) {
       break;
     }
     case Kind::verdict: {
-      POSTERN_TRY(body, read_verdict(in));
+      POSTERN_TRY(body, read_verdict(in, header.version));
       framed.reply = std::move(body);
       break;
     }

@@ -19,13 +19,16 @@
 
 namespace postern::ntlm {
 
-inline constexpr std::uint8_t kProtocolVersion = 1;
+/// What both ends speak today. An edge of an older release asks in version 1 and is answered in version 1, without explanations.
+inline constexpr std::uint8_t kProtocolVersion = 2;
+inline constexpr std::uint8_t kOldestProtocolVersion = 1;
 inline constexpr std::size_t kMaxFrameBytes = 256 * 1024;  ///< one message on the socket, length field aside
 inline constexpr std::size_t kMaxTokenBytes = 64 * 1024;   ///< one token of a client; R26
 inline constexpr std::size_t kMaxNameBytes = 1024;         ///< one text (UTF-8)
 inline constexpr std::size_t kMaxBindings = 16;            ///< channel bindings that one connection may accept
 inline constexpr std::size_t kMaxTargetNames = 256;
 inline constexpr std::size_t kMaxGroups = 4096;
+inline constexpr std::size_t kMaxExplanationBytes = 512;  ///< each text of an explanation (UTF-8)
 
 using ExportedSessionKey = Secret<struct ExportedSessionKeyTag, 16>;
 /// Names one half-open handshake; random, good on the socket connection that began it only (R40).
@@ -106,6 +109,21 @@ struct LogonFacts {
   bool operator==(const LogonFacts&) const = default;
 };
 
+/// Where and when a denial was decided, in the order of docs/policy.md.
+enum class DenialPoint : std::uint8_t { client = 0, server = 1, server_dc = 2, account_dc = 3 };
+enum class DenialStage : std::uint8_t { negotiate = 0, response = 1, verified = 2 };
+
+/// Which setting denied a logon, and what to change. Each text has at most kMaxExplanationBytes.
+struct Explanation {
+  DenialPoint point = DenialPoint::server;
+  DenialStage stage = DenialStage::negotiate;
+  std::string setting{};  ///< "ExtendedProtection"
+  std::string value{};    ///< "always"; empty where it is nobody else's business
+  std::string reason{};   ///< a sentence for a person
+  std::string cure{};     ///< what to change
+  bool operator==(const Explanation&) const = default;
+};
+
 /// The end of a handshake. An edge grants access on `allowed()` and on nothing else.
 struct Verdict {
   NtStatus status = NtStatus::logon_failure;  ///< what the log says; the peer learns no more than "denied" (R37)
@@ -113,8 +131,10 @@ struct Verdict {
   Identity identity{};                        ///< whole if allowed; as claimed if denied
   std::vector<std::string> groups{};          ///< names or SIDs
   LogonFacts facts{};
-  std::string event_id{};  ///< the LogonEvent's id; empty if none was recorded
-  std::string why{};       ///< one line for the edge's log; holds no secret
+  std::string event_id{};                ///< the LogonEvent's id; empty if none was recorded
+  std::string why{};                     ///< one line for the edge's log; holds no secret
+  std::optional<Explanation> decided{};  ///< what the policy decided, for the edge's log alone: it may speak of the account
+  std::optional<Explanation> told{};     ///< what the client may read: no account had a part in it, and nothing was compared (R37)
   std::optional<ExportedSessionKey> session_key{};
 
   [[nodiscard]] bool allowed() const { return status == NtStatus::success; }
@@ -126,17 +146,21 @@ using Reply = std::variant<Continue, Verdict>;
 struct FramedRequest {
   RequestNonce nonce{};
   Request request{};
+  std::uint8_t version = kProtocolVersion;  ///< the one to answer in
 };
 struct FramedReply {
   RequestNonce nonce{};
   Reply reply{};
+  std::uint8_t version = kProtocolVersion;
 };
 
-/// A whole frame, length included. Refuses what is over a limit above.
-[[nodiscard]] Result<Bytes> encode(const RequestNonce& nonce, const Request& request);
-[[nodiscard]] Result<Bytes> encode(const RequestNonce& nonce, const Reply& reply);
+/// A whole frame, length included. Refuses what is over a limit above, and a version that is none of ours. In version 1 a verdict
+/// has no explanations.
+[[nodiscard]] Result<Bytes> encode(const RequestNonce& nonce, const Request& request, std::uint8_t version = kProtocolVersion);
+[[nodiscard]] Result<Bytes> encode(const RequestNonce& nonce, const Reply& reply, std::uint8_t version = kProtocolVersion);
 
-/// Reads one frame without its length field. Refuses other versions, unknown kinds, bytes left over, anything over a limit.
+/// Reads one frame without its length field. Refuses other versions, unknown kinds, bytes left over, anything over a limit, and an
+/// explanation that goes with no denial or tells the client what was decided after the comparison.
 [[nodiscard]] Result<FramedRequest> decode_request(ByteView frame);
 [[nodiscard]] Result<FramedReply> decode_reply(ByteView frame);
 

@@ -49,6 +49,9 @@ class Source {
     }
     return CancelRequest{fixed<HandshakeId>()};
   }
+  Explanation explanation(std::size_t stages) {
+    return {static_cast<DenialPoint>(below(4)), static_cast<DenialStage>(below(stages)), text(), text(), text(), text()};
+  }
   Reply reply(std::size_t kind) {
     if (kind == 0) return Continue{fixed<HandshakeId>(), bytes(300)};
     Verdict verdict;
@@ -59,6 +62,8 @@ class Source {
     verdict.facts = {text(), text(), text(), text(), text(), text(), text()};
     verdict.event_id = text();
     verdict.why = text();
+    if (!verdict.allowed() && flag()) verdict.decided = explanation(3);
+    if (!verdict.allowed() && flag()) verdict.told = explanation(2);
     if (flag()) verdict.session_key.emplace(fixed<ExportedSessionKey>());
     return verdict;
   }
@@ -87,6 +92,8 @@ void expect_equal(const Reply& a, const Reply& b) {
   EXPECT_EQ(verdict_a.facts, verdict_b.facts);
   EXPECT_EQ(verdict_a.event_id, verdict_b.event_id);
   EXPECT_EQ(verdict_a.why, verdict_b.why);
+  EXPECT_EQ(verdict_a.decided, verdict_b.decided);
+  EXPECT_EQ(verdict_a.told, verdict_b.told);
   ASSERT_EQ(verdict_a.session_key.has_value(), verdict_b.session_key.has_value());
   if (verdict_a.session_key) {
     EXPECT_EQ(to_hex(verdict_a.session_key->reveal()), to_hex(verdict_b.session_key->reveal()));
@@ -157,10 +164,10 @@ TEST(Codec, ABitFlippedAnywhereIsRefusedOrIsAnotherMessage) {
       Bytes flipped = exact(body);
       flipped[bit / 8] = static_cast<std::uint8_t>(flipped[bit / 8] ^ 1u << bit % 8);
       std::optional<Bytes> again;
-      if (const auto request = decode_request(flipped)) again = encode(request->nonce, request->request).value();
+      if (const auto request = decode_request(flipped)) again = encode(request->nonce, request->request, request->version).value();
       if (const auto reply = decode_reply(flipped)) {
         ASSERT_FALSE(again) << "read as a request and as a reply";
-        again = encode(reply->nonce, reply->reply).value();
+        again = encode(reply->nonce, reply->reply, reply->version).value();
       }
       // What is accepted means exactly the bytes that came: no field is read over or made up.
       if (again) {
@@ -188,6 +195,83 @@ TEST(Codec, AnotherVersionAndAnUnknownKindAreRefusedByName) {
     unknown[1] = static_cast<std::uint8_t>(kind);
     EXPECT_EQ(decode_request(unknown).has_value(), kind == 3) << kind;
   }
+}
+
+// ---- versions: an edge of an older release ------------------------------------------------------------------------------------
+
+Verdict explained() {
+  Verdict verdict;
+  verdict.status = NtStatus::bad_bindings;
+  verdict.decided = {DenialPoint::server, DenialStage::response, "ExtendedProtection", "always", "no channel bindings came", "x"};
+  verdict.told = verdict.decided;
+  return verdict;
+}
+
+TEST(Codec, AnOlderEdgeAsksAndIsAnsweredInItsOwnVersionWithoutExplanations) {
+  const Bytes request = encode(RequestNonce{}, Request{CancelRequest{}}, 1).value();
+  EXPECT_EQ(body_of(request)[0], 1);
+  EXPECT_EQ(decode_request(body_of(request)).value().version, 1);
+  EXPECT_EQ(decode_request(body_of(encode(RequestNonce{}, Request{CancelRequest{}}).value())).value().version, kProtocolVersion);
+
+  const Bytes old_reply = encode(RequestNonce{}, Reply{explained()}, 1).value();
+  Verdict plain = explained();
+  plain.decided.reset();
+  plain.told.reset();
+  EXPECT_EQ(old_reply, encode(RequestNonce{}, Reply{std::move(plain)}, 1).value()) << "the bytes that it has always read";
+  const FramedReply read = decode_reply(body_of(old_reply)).value();
+  EXPECT_EQ(read.version, 1);
+  EXPECT_FALSE(std::get<Verdict>(read.reply).told);
+  // The twin: the same verdict in our version.
+  const FramedReply now = decode_reply(body_of(encode(RequestNonce{}, Reply{explained()}).value())).value();
+  EXPECT_EQ(std::get<Verdict>(now.reply).told, explained().told);
+  EXPECT_EQ(std::get<Verdict>(now.reply).decided, explained().decided);
+}
+
+TEST(Codec, AVerdictOfOneVersionUnderTheNumberOfTheOtherIsRefused) {
+  Bytes old_as_new = to_bytes(body_of(encode(RequestNonce{}, Reply{explained()}, 1).value()));
+  old_as_new[0] = 2;
+  EXPECT_FALSE(decode_reply(old_as_new));
+  Bytes new_as_old = to_bytes(body_of(encode(RequestNonce{}, Reply{explained()}).value()));
+  new_as_old[0] = 1;
+  EXPECT_FALSE(decode_reply(new_as_old));
+}
+
+TEST(Codec, NoVersionBelowTheOldestAndNoneAboveOursIsWrittenOrRead) {
+  for (const std::uint8_t version : {std::uint8_t{0}, static_cast<std::uint8_t>(kProtocolVersion + 1), std::uint8_t{255}}) {
+    EXPECT_EQ(code_of(encode(RequestNonce{}, Request{CancelRequest{}}, version)), "unsupported");
+    Bytes frame = to_bytes(body_of(encode(RequestNonce{}, Reply{Continue{}}).value()));
+    frame[0] = version;
+    EXPECT_EQ(code_of(decode_reply(frame)), "unsupported");
+  }
+}
+
+TEST(Codec, R37_AnExplanationIsOfADenialAndTellsNothingThatCameAfterTheComparison) {
+  Verdict allowed = explained();
+  allowed.status = NtStatus::success;
+  EXPECT_EQ(code_of(decode_reply(body_of(encode(RequestNonce{}, Reply{std::move(allowed)}).value()))), "malformed");
+  Verdict verified = explained();
+  verified.told->stage = DenialStage::verified;
+  EXPECT_EQ(code_of(decode_reply(body_of(encode(RequestNonce{}, Reply{std::move(verified)}).value()))), "malformed");
+  Verdict decided = explained();
+  decided.decided->stage = DenialStage::verified;
+  EXPECT_EQ(code_of(decode_reply(body_of(encode(RequestNonce{}, Reply{std::move(decided)}).value()))), "accepted");
+}
+
+TEST(Codec, R26_TheTextsOfAnExplanationEndAtTheirLimit) {
+  const auto with_cure = [](std::size_t size) {
+    Verdict verdict = explained();
+    verdict.told->cure = std::string(size, 'c');
+    return encode(RequestNonce{}, Reply{std::move(verdict)});
+  };
+  EXPECT_EQ(code_of(with_cure(kMaxExplanationBytes + 1)), "too_large");
+  const Bytes frame = with_cure(kMaxExplanationBytes).value();
+  ASSERT_TRUE(decode_reply(body_of(frame)));
+  // One byte more, by somebody without our limits: behind the cure stand the groups' count and the flag of the key.
+  Bytes grown = to_bytes(body_of(frame));
+  const std::size_t end = grown.size() - 5;
+  store_le(&grown[end - kMaxExplanationBytes - 4], static_cast<std::uint32_t>(kMaxExplanationBytes + 1));
+  grown.insert(grown.begin() + static_cast<std::ptrdiff_t>(end), 'c');
+  EXPECT_EQ(code_of(decode_reply(grown)), "too_large");
 }
 
 TEST(Codec, R31_TheNonceStandsInTheFrameAndComesBackUnchanged) {

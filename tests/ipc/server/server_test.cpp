@@ -132,10 +132,10 @@ class ServerTest : public AuthorityTest {
   [[nodiscard]] const std::string& path() const { return server_config_.socket_path; }
   [[nodiscard]] const std::string& admin_path() const { return server_config_.admin_socket_path; }
 
-  static Bytes framed(const ntlm::Request& request, std::uint8_t nonce = 7) {
+  static Bytes framed(const ntlm::Request& request, std::uint8_t nonce = 7, std::uint8_t version = ntlm::kProtocolVersion) {
     std::array<std::uint8_t, 16> bytes{};
     bytes[0] = nonce;
-    return ntlm::encode(ntlm::RequestNonce{bytes}, request).value();
+    return ntlm::encode(ntlm::RequestNonce{bytes}, request, version).value();
   }
   static Bytes good_begin() {
     const auto client = ntlm::Initiator::start(initiator_config({})).value();
@@ -194,6 +194,24 @@ TEST_F(ServerTest, ALogonGoesThroughTheSocketAndTheAnswerCarriesTheNonce) {
   const auto verdict = verdict_in(edge.read_frame());
   ASSERT_TRUE(verdict);
   EXPECT_EQ(verdict->status, NtStatus::success) << verdict->why;
+}
+
+TEST_F(ServerTest, AnEdgeOfAnOlderReleaseIsAnsweredInItsVersionAndOneOfTodayIsToldWhy) {
+  start_with(policy::kRestrictReceivingNTLMTraffic, "2");
+  serve();
+  const auto client = ntlm::Initiator::start(initiator_config({})).value();
+  const ntlm::Request request{begin_of({}, client.negotiate_message())};
+  for (const std::uint8_t version : {ntlm::kOldestProtocolVersion, ntlm::kProtocolVersion}) {
+    const Raw edge{path()};
+    ASSERT_TRUE(edge.send(framed(request, 7, version)));
+    const auto frame = edge.read_frame();
+    ASSERT_TRUE(frame);
+    const auto reply = ntlm::decode_reply(*frame).value();
+    EXPECT_EQ(reply.version, version);
+    const auto& verdict = std::get<ntlm::Verdict>(reply.reply);
+    EXPECT_EQ(verdict.status, NtStatus::not_supported);
+    EXPECT_EQ(verdict.told.has_value(), version == ntlm::kProtocolVersion);
+  }
 }
 
 TEST_F(ServerTest, R31_AProcessOfAUidThatIsNoPeerIsTurnedAway) {

@@ -201,8 +201,9 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     ++outstanding_;
     unanswered_.add();
     // No strong reference: the authority may drop its copy later than this server lives. The connection waits for its answers.
-    auto answer = [weak = weak_from_this(), &unanswered = unanswered_, nonce = framed.nonce](const ntlm::Reply& reply) {
-      if (const auto connection = weak.lock()) connection->answer(nonce, reply);
+    auto answer = [weak = weak_from_this(), &unanswered = unanswered_, nonce = framed.nonce,
+                   version = framed.version](const ntlm::Reply& reply) {
+      if (const auto connection = weak.lock()) connection->answer(nonce, reply, version);
       unanswered.remove();  // last: after it the server may go
     };
     // A challenge is minted in memory and in microseconds: less than waking another thread would take.
@@ -221,15 +222,16 @@ class EdgeConnection : public std::enable_shared_from_this<EdgeConnection> {
     asio::post(workers_, std::move(work));
   }
 
-  /// Called on any thread: the server's, a worker's or the writer's.
-  void answer(const ntlm::RequestNonce& nonce, const ntlm::Reply& reply) {
-    auto frame = ntlm::encode(nonce, reply);
+  /// Called on any thread: the server's, a worker's or the writer's. `version` is the request's: an edge of an older release reads
+  /// the answer that it knows.
+  void answer(const ntlm::RequestNonce& nonce, const ntlm::Reply& reply, std::uint8_t version) {
+    auto frame = ntlm::encode(nonce, reply, version);
     if (!frame) {
       spdlog::error("peer {}: an answer that does not fit a frame: {}", peer_->name, frame.error().to_line());
       ntlm::Verdict verdict;
       verdict.status = NtStatus::internal_error;
       verdict.why = frame.error().to_line();
-      frame = ntlm::encode(nonce, ntlm::Reply{std::move(verdict)});
+      frame = ntlm::encode(nonce, ntlm::Reply{std::move(verdict)}, version);
     }
     asio::dispatch(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(*frame)]() mutable {
       self->unsent_.push_back(std::move(bytes));
