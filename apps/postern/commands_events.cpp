@@ -12,7 +12,9 @@
 #include "event/export/forms.hpp"
 #include "event/export/pseudonym_key.hpp"
 #include "event/export/pseudonyms.hpp"
+#include "event/facts.hpp"
 #include "event/reader/parse_event.hpp"
+#include "policy/explain.hpp"
 #include "postern/admin_client.hpp"
 #include "postern/admin_socket.hpp"
 #include "postern/commands.hpp"
@@ -78,6 +80,8 @@ std::string table_row(const LogonEvent& event) {
     if (decision.decision == event::Decision::allow) continue;
     row += fmt::format("\n    {} by {} = {}: {}", event::name_of(decision.decision), printable(decision.setting),
                        printable(decision.value), printable(decision.why));
+    const std::string_view cure = policy::cure_for(decision, event::facts_of(event));
+    if (decision.decision == event::Decision::deny && !cure.empty()) row += fmt::format("\n      to change that: {}", cure);
   }
   for (const event::Finding& finding : event.findings) {
     row += fmt::format("\n    {} {}: {}", event::name_of(finding.severity), printable(finding.id), printable(finding.text));

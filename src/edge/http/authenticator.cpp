@@ -19,11 +19,12 @@ std::string from_text(const ConnectionFacts& facts) {
 void log_logon(const ntlm::Verdict& verdict, ntlm::Carrier carrier, const ConnectionFacts& facts) {
   const std::string_view name = name_of(verdict.status);
   const std::string status = name.empty() ? to_hex_code(verdict.status) : std::string{name};
+  const std::string why = verdict.why.empty() ? "" : " why=" + verdict.why;
   const std::string line = fmt::format(
-      "logon {} user=\"{}\" from={} tls={} scheme={} package={} version={} mic={} channel_binding={} status={} event={}{}{}",
+      "logon {} user=\"{}\" from={} tls={} scheme={} package={} version={} mic={} channel_binding={} status={} event={}{}",
       verdict.allowed() ? "allowed" : "denied", account_text(verdict.identity), from_text(facts), facts.ends.tls ? "yes" : "no",
       scheme_name(carrier), verdict.facts.package, verdict.facts.version, verdict.facts.mic, verdict.facts.channel_binding, status,
-      verdict.event_id, verdict.why.empty() ? "" : " why=", verdict.why);
+      verdict.event_id, verdict.decided ? log_text(*verdict.decided) : why);
   log::info(log::printable(line));
 }
 
@@ -147,7 +148,22 @@ Outcome Authenticator::on_verdict(ntlm::Verdict verdict, ntlm::Carrier carrier, 
     return {Outcome::Kind::unavailable, {}, Outcome::Then::keep};
   }
   ++services_.metrics.logons_denied;
-  return refuse(std::move(headers), settings);
+  return deny(std::move(verdict), std::move(headers), settings);
+}
+
+/// What the authority lets the client know decides how to go on: without a word the answer is the same for every reason (R37).
+Outcome Authenticator::deny(ntlm::Verdict verdict, Headers headers, const Settings& settings) {
+  Outcome outcome = refuse(std::move(headers), settings);
+  if (!verdict.told) return outcome;
+  if (verdict.told->stage == ntlm::DenialStage::negotiate) {
+    outcome.kind = Outcome::Kind::forbidden;
+    outcome.headers.clear();
+  } else {
+    // The same client comes to the same end, whatever its user types; one that can do better opens a connection of its own.
+    outcome.then = Outcome::Then::close;
+  }
+  outcome.told = Denial{std::move(*verdict.told), std::move(verdict.event_id)};
+  return outcome;
 }
 
 Outcome Authenticator::on_malformed(std::string_view why, const Settings& settings, const ConnectionFacts& facts,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "edge/http/authorization.hpp"
+#include "edge/http/denial.hpp"
 #include "edge/http/identity_headers.hpp"
 #include "edge/http/services.hpp"
 
@@ -28,6 +29,7 @@ struct Outcome {
   enum class Kind : std::uint8_t {
     logged_on,     ///< pass it on with the identity
     unauthorized,  ///< 401 with `headers`
+    forbidden,     ///< 403: NTLM is refused here whoever asks, so nothing is offered; `told` says why
     unavailable,   ///< 503: nobody there to decide
     multiplexed,   ///< 400: a second principal on this connection (R42)
   };
@@ -35,6 +37,7 @@ struct Outcome {
   Kind kind = Kind::unauthorized;
   Headers headers{};  ///< WWW-Authenticate; with logged_on the last token for the client, if there is one
   Then then = Then::keep;
+  std::optional<Denial> told{};  ///< with unauthorized and forbidden: what the client may know of it
 };
 
 class Authenticator {
@@ -68,6 +71,7 @@ class Authenticator {
                                            const ConnectionFacts& facts);
   Outcome on_verdict(ntlm::Verdict verdict, ntlm::Carrier carrier, const Settings& settings, const ConnectionFacts& facts);
   Outcome on_malformed(std::string_view why, const Settings& settings, const ConnectionFacts& facts, Outcome::Then then);
+  Outcome deny(ntlm::Verdict verdict, Headers headers, const Settings& settings);
   Outcome refuse(Headers headers, const Settings& settings);
 
   Services& services_;

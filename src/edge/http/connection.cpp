@@ -26,8 +26,11 @@ constexpr std::string_view kRetryAfterSeconds = "2";
 
 constexpr std::string_view kUnauthorizedText =
     "This address asks who you are. Log on with Negotiate or NTLM; if you just did, the account or its password was not accepted.";
-constexpr std::string_view kForbiddenText =
-    "NTLM over plain HTTP can be read and relayed by anyone on the way, so this gateway offers it only over HTTPS.";
+constexpr std::string_view kRefusedHereText = "This service takes no NTLM here.";
+constexpr std::string_view kForbiddenReason =
+    "NTLM over plain HTTP can be read and relayed by anyone on the way, so this gateway offers it only over HTTPS";
+constexpr std::string_view kForbiddenCure =
+    "Use the HTTPS address of this site. plain_http = \"always\" in the gateway's configuration offers NTLM without TLS.";
 constexpr std::string_view kMultiplexedText =
     "NTLM and Negotiate log a connection on, not a request. A front end that puts several clients on one connection must not be "
     "used here "
@@ -36,6 +39,16 @@ constexpr std::string_view kMultiplexedText =
 FileTime now() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
   return FileTime::from_unix_microseconds(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+}
+
+/// The gateway's own denial: its `plain_http`, as a client without TLS meets it.
+Denial plain_http_denial(PlainHttp setting) {
+  ntlm::Explanation why;
+  why.setting = "plain_http";
+  why.value = setting == PlainHttp::never ? "never" : "loopback";
+  why.reason = kForbiddenReason;
+  why.cure = kForbiddenCure;
+  return {std::move(why), {}};
 }
 
 ntlm::Endpoint endpoint_of(const asio::ip::tcp::endpoint& endpoint) {
@@ -215,7 +228,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     const auto& ends = client_.facts.ends;
     if (offer_on(client_.security, ends.client.address, ends.server.address, config.plain_http) == Offer::forbidden) {
-      co_return co_await respond_after_body(head, 403, kForbiddenText, {}, keep);
+      const Denial denial = plain_http_denial(config.plain_http);
+      log::info(log::printable(fmt::format("logon refused from={}{}", ends.client.address, log_text(denial.explanation))));
+      co_return co_await respond_after_body(head, 403, denial_page(403, denial, prefers_json(head.headers)), {}, keep);
     }
     const auto before = authenticator_.logged_on();
     Outcome outcome = co_await authenticator_.step(head.headers, *client_.settings, client_.facts);
@@ -228,12 +243,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
       case Outcome::Kind::unauthorized: {
         Headers headers = std::move(outcome.headers);
         headers.push_back({"Proxy-Support", "Session-Based-Authentication"});
-        co_return co_await respond_after_body(head, 401, kUnauthorizedText, std::move(headers), then);
+        co_return co_await respond_after_body(head, 401, refusal_page(head, 401, kUnauthorizedText, outcome), std::move(headers),
+                                              then);
       }
+      case Outcome::Kind::forbidden:
+        co_return co_await respond_after_body(head, 403, refusal_page(head, 403, kRefusedHereText, outcome), {}, then);
       case Outcome::Kind::unavailable: {
         Headers headers;
         headers.push_back({"Retry-After", std::string{kRetryAfterSeconds}});
-        co_return co_await respond_after_body(head, 503, "Nobody can be logged on right now. Try again shortly.",
+        co_return co_await respond_after_body(head, 503, status_page(503, "Nobody can be logged on right now. Try again shortly."),
                                               std::move(headers), then);
       }
       case Outcome::Kind::multiplexed: break;
@@ -242,21 +260,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
     co_return co_await respond_status(client_, head, 400, kMultiplexedText, {}, KeepAlive::no);
   }
 
+  /// What the client may know of it, or the text that is the same for everybody.
+  static Page refusal_page(const RequestHead& head, unsigned status, std::string_view text, const Outcome& outcome) {
+    return outcome.told ? denial_page(status, *outcome.told, prefers_json(head.headers)) : status_page(status, text);
+  }
+
   /// A refusal that keeps the connection has to read the request's body first: what follows it is the next request.
-  Task<KeepAlive> respond_after_body(const RequestHead& head, unsigned status, std::string_view text, Headers headers,
-                                     KeepAlive keep) {
+  Task<KeepAlive> respond_after_body(const RequestHead& head, unsigned status, Page page, Headers headers, KeepAlive keep) {
     const std::size_t limit = limits().max_first_leg_body_bytes;
     const bool announced_too_large = head.framing.kind == Framing::Kind::length && head.framing.length > limit;
     if (announced_too_large) keep = KeepAlive::no;
     if (head.expect_continue && keep == KeepAlive::yes) {
       // The final status instead of 100; a client that keeps the connection still owes the body (RFC 9110 10.1.1).
-      const KeepAlive kept = co_await respond_status(client_, head, status, text, std::move(headers), keep);
+      const KeepAlive kept = co_await respond(client_, head, status, std::move(page), std::move(headers), keep);
       if (kept == KeepAlive::no) co_return KeepAlive::no;
       co_return co_await drain(head, limit);
     }
     if (keep == KeepAlive::yes) keep = co_await drain(head, limit);
     if (client_.stream->timed_out()) co_return KeepAlive::no;
-    co_return co_await respond_status(client_, head, status, text, std::move(headers), keep);
+    co_return co_await respond(client_, head, status, std::move(page), std::move(headers), keep);
   }
 
   /// Reads a body and throws it away; `no` if it is malformed, over the limit or too slow.
@@ -285,7 +307,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<KeepAlive> dispatch(const RequestHead& head, std::string target, std::shared_ptr<const LoggedOn> logged_on, Headers headers,
                            KeepAlive keep) {
     if (client_.settings->config.upstream.configured) {
-      if (head.method == "TRACE") co_return co_await respond_after_body(head, 405, "TRACE is not passed on.", {}, keep);
+      if (head.method == "TRACE")
+        co_return co_await respond_after_body(head, 405, status_page(405, "TRACE is not passed on."), {}, keep);
       co_return co_await upstream_.forward(client_, head, std::move(target), std::move(logged_on), std::move(headers));
     }
     if (head.expect_continue) {

@@ -15,29 +15,6 @@ constexpr std::string_view kStyle =
     "th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid #ccc;vertical-align:top;overflow-wrap:anywhere}"
     "th{width:14rem;font-weight:600}@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#444}}";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
-std::string document(std::string_view title, std::string_view content) {
-  return fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width, "
-      "initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
-      escaped(title), kStyle, content);
-}
-
 std::string_view name_of(ntlm::AccountKind kind) {
   switch (kind) {
     case ntlm::AccountKind::domain: return "domain";
@@ -86,10 +63,10 @@ std::string json_page(const PageFacts& facts) {
   return dump(json);
 }
 
-std::string html_page(const PageFacts& facts) {
+Page html_page(const PageFacts& facts) {
   std::string rows;
   const auto row = [&](std::string_view name, std::string_view value) {
-    if (!value.empty()) rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", name, escaped(value));
+    if (!value.empty()) rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", name, html_escaped(value));
   };
   std::string title = "Nobody is logged on";
   if (const LoggedOn* who = facts.logged_on) {
@@ -112,9 +89,10 @@ std::string html_page(const PageFacts& facts) {
   row("TLS", facts.tls ? facts.tls_version + ", " + facts.tls_cipher : "no");
   row("Your address", facts.client_address);
   row("Request", facts.method + " " + facts.target);
-  return document(title, fmt::format("<h1>{}</h1>\n<p>This page is the gateway's own: no upstream is configured.</p>\n"
-                                     "<table>\n<caption>How this connection logged on</caption>\n<tbody>\n{}</tbody>\n</table>\n",
-                                     escaped(title), rows));
+  return html_document(title,
+                       fmt::format("<h1>{}</h1>\n<p>This page is the gateway's own: no upstream is configured.</p>\n"
+                                   "<table>\n<caption>How this connection logged on</caption>\n<tbody>\n{}</tbody>\n</table>\n",
+                                   html_escaped(title), rows));
 }
 
 /// The quality that Accept gives to type/subtype, in thousandths: the most specific range decides.
@@ -164,17 +142,40 @@ std::string http_date(FileTime now) {
 
 }  // namespace
 
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+Page html_document(std::string_view title, std::string_view content) {
+  return {"text/html; charset=utf-8",
+          fmt::format(
+              "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+              "content=\"width=device-width, "
+              "initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
+              html_escaped(title), kStyle, content)};
+}
+
 bool prefers_json(const Headers& headers) { return quality(headers, "application", "json") > quality(headers, "text", "html"); }
 
 Page logged_on_page(const PageFacts& facts, bool as_json) {
   if (as_json) return {"application/json", json_page(facts)};
-  return {"text/html; charset=utf-8", html_page(facts)};
+  return html_page(facts);
 }
 
 Page status_page(unsigned status, std::string_view explanation) {
   const std::string title = fmt::format("{} {}", status, reason_phrase(status));
-  return {"text/html; charset=utf-8",
-          document(title, fmt::format("<h1>{}</h1>\n<p>{}</p>\n", escaped(title), escaped(explanation)))};
+  return html_document(title, fmt::format("<h1>{}</h1>\n<p>{}</p>\n", html_escaped(title), html_escaped(explanation)));
 }
 
 Headers page_headers(const Page& page, FileTime now) {

@@ -25,6 +25,11 @@ struct Page {
   std::string body{};
 };
 
+/// Text for between tags and in quoted attributes.
+[[nodiscard]] std::string html_escaped(std::string_view text);
+/// A whole page around `content`, which is HTML already; `title` is text.
+[[nodiscard]] Page html_document(std::string_view title, std::string_view content);
+
 /// True if the Accept headers prefer application/json to text/html (RFC 9110 12.5.1).
 [[nodiscard]] bool prefers_json(const Headers& headers);
 [[nodiscard]] Page logged_on_page(const PageFacts& facts, bool as_json);
