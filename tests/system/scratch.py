@@ -121,12 +121,18 @@ class Admin:
 class House:
     """posternd and postern-gateway with domain LAB and account alice."""
 
-    def __init__(self, gateway_end: str = ""):
+    def __init__(self, gateway_end: str = "", policy: str | None = None):
+        """`gateway_end` is added to the gateway's configuration; `policy`, if any, is the text of the policy file."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
+        self.policy_file = self.folder / "policy.toml"
         for name in ("state", "key", "run", "log", "tls"):
             (self.folder / name).mkdir(mode=0o700)
         self.http, self.https = free_port(), free_port()
+        if policy is not None:
+            self.policy_file.write_text(policy)
+        policy_line = "" if policy is None else f'policy_file = "{self.policy_file}"'
         (self.folder / "posternd.toml").write_text(f"""
+{policy_line}
 state_directory = "{self.folder}/state"
 key_file = "{self.folder}/key/posternd.key"
 socket = "{self.folder}/run/authority.sock"
