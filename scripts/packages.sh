@@ -16,7 +16,7 @@ PACKAGES_TEST=(
 )
 PACKAGES_FUZZ=(clang-19=clang++-19 clang-tidy-19=clang-tidy-19 clang-format-19=clang-format-19 libclang-rt-19-dev)
 PACKAGES_PEERS=(
-  python3=/usr/bin/python3 openssl=openssl curl=curl
+  python3=/usr/bin/python3 openssl=openssl curl=curl wget=wget
   chromium=chromium nodejs=node npm=npm openjdk-17-jdk-headless=javac golang-go=go golang-github-azure-go-ntlmssp-dev
   winbind=ntlm_auth gss-ntlmssp python3-gssapi python3-requests-ntlm python3-ntlm-auth
   apache2-bin libapache2-mod-auth-gssapi

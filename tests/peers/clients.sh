@@ -1,9 +1,9 @@
 #!/bin/bash
 # clients.sh - independent NTLM clients. Sourced by run.sh, and run as "clients.sh FUNCTION ..." so that a client has a process of its own.
-# Each function takes URL USER PASSWORD, logs on as $DOMAIN\USER, and prints the HTTP status.
+# Each function takes URL USER PASSWORD, logs on as $DOMAIN\USER, and prints the HTTP status. CLIENT_BODY, if set, gets the last page that it saw.
 # shellcheck shell=bash disable=SC2034 # run.sh reads what is set here
 
-CURL=(curl --silent --show-error --insecure --output /dev/null --write-out '%{http_code}\n' --max-time 60)
+CURL=(curl --silent --show-error --insecure --output "${CLIENT_BODY:-/dev/null}" --write-out '%{http_code}\n' --max-time 60)
 
 client_curl() { "${CURL[@]}" --ntlm --user "$DOMAIN\\$2:$3" "$1"; }
 client_curl_post() { "${CURL[@]}" --ntlm --user "$DOMAIN\\$2:$3" --data-binary "@$SCRATCH/body-100k" "$1"; }
@@ -16,6 +16,11 @@ client_jdk() { java -Dhttp.auth.ntlm.domain="$DOMAIN" -Djdk.http.auth.tunneling.
 client_go() { "$SCRATCH/goclient" "$1" "$DOMAIN\\$2" "$3"; }
 client_httpntlm() { NODE_MODULES=$SCRATCH/npm/node_modules node "$PEERS/clients/httpntlm.js" "$1" "$DOMAIN" "$2" "$3"; }
 client_requests() { OPENSSL_CONF=$SCRATCH/openssl-legacy.cnf /usr/bin/python3 -W ignore "$PEERS/clients/requests_ntlm_client.py" "$1" "$DOMAIN\\$2" "$3"; }
+# wget 1.21 answers with NTLMv1 and LM, whatever it is offered.
+client_wget() {
+  wget --quiet --tries=1 --timeout=30 --no-check-certificate --server-response --content-on-error --output-document="${CLIENT_BODY:-/dev/null}" \
+    --user="$DOMAIN\\$2" --password="$3" "$1" 2>&1 | awk '/^ *HTTP\// { status = $2 } END { print status }'
+}
 client_samba_ntlm() { /usr/bin/python3 "$PEERS/clients/samba_client.py" "$1" "$DOMAIN" "$2" "$3" NTLM; }
 client_samba_negotiate() { /usr/bin/python3 "$PEERS/clients/samba_client.py" "$1" "$DOMAIN" "$2" "$3" Negotiate; }
 
@@ -38,7 +43,7 @@ CLIENTS=(
 declare -A WHY_NOT=()
 prepare_clients() {
   local command
-  for command in curl chromium node ntlm_auth; do
+  for command in curl chromium node ntlm_auth wget; do
     command -v "$command" >/dev/null || WHY_NOT[$command]="$command is not installed"
   done
   head -c 100000 /dev/zero >"$SCRATCH/body-100k"

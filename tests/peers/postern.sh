@@ -6,7 +6,7 @@
 postern() { "$BIN/postern" "$@"; }
 
 # start_postern FOLDER LOCKOUT-THRESHOLD USER...: starts both in a folder of their own, with these accounts; sets GATEWAY_HTTP and
-# GATEWAY_HTTPS; on failure status 1 and WHY.
+# GATEWAY_HTTPS; on failure status 1 and WHY. POLICY_FILE, if set, is the policy file.
 start_postern() {
   local user http https threshold=$2
   BIN=$BUILD/bin HOUSE_DIR=$SCRATCH/$1; shift 2
@@ -19,6 +19,7 @@ start_postern() {
   cp "$SCRATCH/tls.key" "$HOUSE_DIR/tls/gateway.key"
   free_ports 2; http=${PORTS[0]} https=${PORTS[1]}
   write_posternd_config '[lockout]' "threshold = $threshold"
+  if [ -n "${POLICY_FILE:-}" ]; then sed -i "1a policy_file = \"$POLICY_FILE\"" "$HOUSE_DIR/posternd.toml"; fi # before the first table
   write_gateway_config "$http" "$https"
   start_daemon posternd "$HOUSE_DIR/posternd.toml" || { WHY="posternd did not start"; return 1; }
   export POSTERN_SOCKET=$HOUSE_DIR/run/admin.sock

@@ -10,6 +10,7 @@ set -uo pipefail
 . "$POSTERN_ROOT/tests/peers/acceptors.sh"
 . "$POSTERN_ROOT/tests/peers/postern.sh"
 . "$POSTERN_ROOT/tests/peers/lockout.sh"
+. "$POSTERN_ROOT/tests/peers/policy.sh"
 
 ONLY='' COUNTS='' CONTROL=no
 while [ $# -gt 0 ]; do
@@ -87,6 +88,8 @@ else
   stop_postern
   section "the lockout's counter and a client that repeats a wrong password by itself"
   lockout_lines
+  section "clients under policy"
+  policy_lines
   section "postern logon at acceptors that are not ours"
   our_client_matrix
 fi

@@ -1,14 +1,20 @@
+import java.io.InputStream;
 import java.net.Authenticator;
 import java.net.HttpURLConnection;
 import java.net.PasswordAuthentication;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import javax.net.ssl.HttpsURLConnection;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509TrustManager;
 
-/** The JDK's own NTLM, through HttpURLConnection. usage: UrlConnection URL DOMAIN\\USER PASSWORD ; prints the HTTP status. */
+/**
+ * The JDK's own NTLM, through HttpURLConnection. usage: UrlConnection URL DOMAIN\\USER PASSWORD ; prints the HTTP status, and writes the page, where the JDK gives
+ * it out, to the file that CLIENT_BODY names.
+ */
 public class UrlConnection {
   /** The test's certificate is signed by itself, so nothing is asked of it. */
   private static final class TrustAll implements X509TrustManager {
@@ -38,6 +44,9 @@ public class UrlConnection {
       status = 401;
       if (!String.valueOf(tooOften.getMessage()).contains("too many times")) throw tooOften;
     }
+    String file = System.getenv("CLIENT_BODY");
+    InputStream page = status < 400 ? connection.getInputStream() : connection.getErrorStream();
+    if (file != null && page != null) Files.write(Path.of(file), page.readAllBytes());
     System.out.println(status);
   }
 }

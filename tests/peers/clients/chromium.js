@@ -1,4 +1,5 @@
-// Headless Chromium with its own NTLM. usage: node chromium.js URL DOMAIN\USER PASSWORD ; prints the HTTP status of the page.
+// Headless Chromium with its own NTLM. usage: node chromium.js URL DOMAIN\USER PASSWORD ; prints the HTTP status of the page, and
+// writes the page to the file that CLIENT_BODY names.
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
@@ -19,6 +20,7 @@ const [, , url, username, password] = process.argv;
   try {
     const page = await context.newPage();
     const response = await page.goto(url, { timeout: 30000 });
+    if (process.env.CLIENT_BODY) fs.writeFileSync(process.env.CLIENT_BODY, await response.body());
     console.log(response.status());
   } catch (error) {
     console.log('000', String(error).split('\n')[0]);

@@ -1,9 +1,10 @@
-// Azure's go-ntlmssp. usage: goclient URL DOMAIN\USER PASSWORD ; prints the HTTP status.
+// Azure's go-ntlmssp. usage: goclient URL DOMAIN\USER PASSWORD ; prints the HTTP status, and writes the page to the file that CLIENT_BODY names.
 package main
 
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -28,6 +29,10 @@ func main() {
 	if err != nil {
 		fmt.Println("000", err)
 		os.Exit(1)
+	}
+	if file := os.Getenv("CLIENT_BODY"); file != "" {
+		page, _ := io.ReadAll(response.Body)
+		os.WriteFile(file, page, 0o600)
 	}
 	response.Body.Close()
 	fmt.Println(response.StatusCode)
