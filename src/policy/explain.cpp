@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "base/spn.hpp"
+
 namespace postern::policy {
 namespace {
 
@@ -20,8 +22,7 @@ std::string_view cure_for_level(const PolicyDecision& decision, const Facts& fac
     return "Have the client send NTLMv2, or set LmCompatibilityLevel to 2 or lower where it runs (1 or lower for LM).";
   }
   if (facts.ntlm.version == NtlmVersion::lm) {
-    return "Have the client send NTLMv2, or set LmCompatibilityLevel to 3 or lower for this service: LM is as good as the "
-           "password.";
+    return "Have the client send NTLMv2, or set LmCompatibilityLevel to 3 or lower for this service, which is what LM needs.";
   }
   return "Have the client send NTLMv2, or set LmCompatibilityLevel to 4 or lower for this service.";
 }
@@ -56,18 +57,23 @@ std::string_view cure_for_ldap_bindings(const Facts& facts) {
 }
 
 std::string_view cure_for_name(const Facts& facts) {
+  if (facts.ntlm.spn && has_marshalled_suffix(*facts.ntlm.spn)) {
+    return "No setting lets this in. Look in DNS for names that hold 1UWhRC, and for who made them: they send a machine's logon to "
+           "somebody who passes it on (CVE-2025-33073).";
+  }
   if (facts.ntlm.version == NtlmVersion::lm_v2) return kSendNtlmV2;
   if (facts.ntlm.spn_check == SpnCheck::refused) {
     return "Call this service by a name that it accepts, or add the name that was used to its accepted target names. If nobody "
-           "called "
-           "it that, the logon was meant for another server and was passed on to this one.";
+           "called it that, the logon was meant for another server and was passed on to this one.";
   }
   return "Use a client that says which service it means (Chromium does) and has that name from a source it trusts, or set "
          "TargetNameCheck = \"when-supported\" for this service.";
 }
 
 std::string_view cure_for_smb_name(const Facts& facts) {
-  if (facts.ntlm.spn_check == SpnCheck::refused || facts.ntlm.version == NtlmVersion::lm_v2) return cure_for_name(facts);
+  const bool marshalled = facts.ntlm.spn && has_marshalled_suffix(*facts.ntlm.spn);
+  if (marshalled || facts.ntlm.spn_check == SpnCheck::refused || facts.ntlm.version == NtlmVersion::lm_v2)
+    return cure_for_name(facts);
   return "Use a client that says which service it means, or set SmbServerNameHardeningLevel to 1 for this service.";
 }
 
@@ -122,12 +128,11 @@ std::string_view cure_for(const PolicyDecision& decision, const Facts& facts) {
     case SettingId::lm_compatibility_level: return cure_for_level(decision, facts);
     case SettingId::restrict_sending:
       return "Reach the server without NTLM, name it in ClientAllowedNTLMServers, or set RestrictSendingNTLMTraffic to 1, which "
-             "only "
-             "records.";
+             "only records.";
     case SettingId::restrict_receiving:
       if (decision.stage == Stage::negotiate) {
-        return "Log on in another way than NTLM, or set RestrictReceivingNTLMTraffic to 0 for this service (1 lets local accounts "
-               "in).";
+        return "Log on in another way than NTLM, or set RestrictReceivingNTLMTraffic to 0 for this service (1 lets local "
+               "accounts in).";
       }
       return "Log on with a local account or in another way than NTLM, or set RestrictReceivingNTLMTraffic to 0 for this service.";
     case SettingId::restrict_in_domain:

@@ -102,6 +102,13 @@ TEST(Explain, WhatNoSettingLetsInIsNotBlamedOnASetting) {
   EXPECT_TRUE(cure_for(decisions.entries().front(), facts).starts_with("No setting lets this in"));
   test::set_fact(facts, "mic=absent");
   EXPECT_FALSE(cure_for(decisions.entries().front(), facts).starts_with("No setting lets this in")) << "one word away";
+
+  test::set_fact(facts, "spn=HTTP/web11UWhRCAAAAAAAAAAAAAAAAAAAAAAAAAAAAwbEAYBAAAA");
+  const Decisions marshalled = at_response(policy_with({}), facts);
+  ASSERT_TRUE(marshalled.denied());
+  EXPECT_TRUE(cure_for(marshalled.entries().front(), facts).starts_with("No setting lets this in"));
+  test::set_fact(facts, "spn=HTTP/web1");
+  EXPECT_TRUE(at_response(policy_with({}), facts).allowed()) << "one word away";
 }
 
 TEST(Explain, WrongBindingsAndMissingOnesHaveDifferentCures) {
