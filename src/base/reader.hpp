@@ -1,8 +1,10 @@
 // Reader: takes little-endian fields off a byte view, checks every bound, never wraps (R1).
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "base/bytes.hpp"
@@ -67,6 +69,13 @@ class Reader {
 template <typename Integer>
 [[nodiscard]] constexpr Integer load_le(const std::uint8_t* bytes) noexcept {
   Integer value = 0;
+  if !consteval {
+    // Compilers do not see a single load in the loop below wherever they inline it.
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(&value, bytes, sizeof value);
+      return value;
+    }
+  }
   for (std::size_t i = 0; i < sizeof(Integer); ++i) {
     value = static_cast<Integer>(value | (static_cast<Integer>(bytes[i]) << (8 * i)));
   }
@@ -75,6 +84,12 @@ template <typename Integer>
 
 template <typename Integer>
 constexpr void store_le(std::uint8_t* bytes, Integer value) noexcept {
+  if !consteval {
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(bytes, &value, sizeof value);
+      return;
+    }
+  }
   for (std::size_t i = 0; i < sizeof(Integer); ++i) bytes[i] = static_cast<std::uint8_t>(value >> (8 * i));
 }
 

@@ -2,50 +2,17 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace postern::observe::capture {
-namespace {
-
-std::uint64_t load(const std::uint8_t* bytes) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-
-/// Both halves of a 128-bit product, folded: each bit of either factor moves about half of the result's.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
-// Odd numbers without a pattern (fractions of square roots of 2, 3, 5, 7), so that a factor is zero for no usual seed, zero among
-// them: the upper half of an IPv4 address is zero too.
-constexpr std::uint64_t kMix1 = 0x6a09e667f3bcc909;
-constexpr std::uint64_t kMix2 = 0xbb67ae8584caa73b;
-constexpr std::uint64_t kMix3 = 0x3c6ef372fe94f82b;
-constexpr std::uint64_t kMix4 = 0xa54ff53a5f1d36f1;
-
-std::uint64_t end_hash(const Endpoint& end, std::uint64_t seed, std::uint64_t with) {
-  const std::uint64_t high = load(end.address.bytes.data());
-  const std::uint64_t low = load(end.address.bytes.data() + 8);
-  return mix(mix(high ^ seed ^ with ^ kMix4, low ^ kMix1 ^ (seed >> 32)), seed ^ kMix2 ^ end.port);
-}
-
-bool less(const Endpoint& a, const Endpoint& b) {
-  const int order = std::memcmp(a.address.bytes.data(), b.address.bytes.data(), a.address.bytes.size());
-  return order != 0 ? order < 0 : a.port < b.port;
-}
-
-}  // namespace
-
-FlowKey flow_key(const Endpoint& source, const Endpoint& destination, std::uint64_t seed) {
-  const bool first = !less(destination, source);
-  const Endpoint& a = first ? source : destination;
-  const Endpoint& b = first ? destination : source;
-  const std::uint64_t hash = mix(end_hash(a, seed, 0) ^ kMix3, end_hash(b, seed, kMix3));
-  return {hash == 0 ? 1 : hash, first ? 0U : 1U};
+FlowHash::FlowHash(std::uint64_t seed) {
+  // splitmix64: keys that have nothing to do with one another out of one seed.
+  for (std::uint64_t& key : keys_) {
+    seed += 0x9e3779b97f4a7c15;
+    std::uint64_t z = seed;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    key = z ^ (z >> 31);
+  }
 }
 
 FlowTable::FlowTable(std::size_t max_slots)

@@ -1,10 +1,12 @@
 // What is remembered of each connection: 32 bytes in an open-addressed table, found by a keyed hash of its ends.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "base/reader.hpp"
 #include "observe/stream.hpp"
 
 namespace postern::observe::capture {
@@ -31,7 +33,7 @@ struct FlowSlot {
 };
 static_assert(sizeof(FlowSlot) == 32);
 
-/// The two ends of a segment in an order that does not depend on its direction, hashed.
+/// The two ends of a segment, hashed without regard to its direction.
 struct FlowKey {
   std::uint64_t hash = 0;
   unsigned source = 0;  ///< which end the segment came from, 0 or 1
@@ -39,7 +41,33 @@ struct FlowKey {
 
 /// A hash under `seed`, so that nobody can choose connections that fall on one another. 64 bits are taken for the connection
 /// itself: among a million connections two are the same with odds of 1 to 36 million.
-[[nodiscard]] FlowKey flow_key(const Endpoint& source, const Endpoint& destination, std::uint64_t seed);
+class FlowHash {
+ public:
+  explicit FlowHash(std::uint64_t seed);
+
+  [[nodiscard]] FlowKey key(const Endpoint& source, const Endpoint& destination) const {
+    // A sum, and a comparison that is no branch: whose turn it is to speak cannot be predicted.
+    const std::uint64_t from = end(source);
+    const std::uint64_t to = end(destination);
+    const std::uint64_t sum = from + to;
+    return {sum == 0 ? 1 : sum, from > to ? 1U : 0U};
+  }
+
+ private:
+  /// Both halves of a 128-bit product, folded: each bit of either factor moves about half of the result's.
+  static std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+  [[nodiscard]] std::uint64_t end(const Endpoint& end) const {
+    const auto high = load_le<std::uint64_t>(end.address.bytes.data());
+    const auto low = load_le<std::uint64_t>(end.address.bytes.data() + 8);
+    return mix(mix(high ^ keys_[0], low ^ keys_[1]) ^ keys_[2], end.port ^ keys_[3]);
+  }
+
+  std::array<std::uint64_t, 4> keys_{};
+};
 
 /// Linear probing; a removal moves what follows back, so that there are no tombstones. Pointers are good until the next call that
 /// is not const.

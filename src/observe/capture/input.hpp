@@ -41,7 +41,8 @@ class Window {
  public:
   explicit Window(std::unique_ptr<Input> input, std::size_t capacity = kDefaultBytes);
 
-  static constexpr std::size_t kDefaultBytes = std::size_t{1} << 20;
+  /// Holds the longest record there is; more would push itself out of the processor's second cache before it is looked at.
+  static constexpr std::size_t kDefaultBytes = std::size_t{1} << 19;
 
   [[nodiscard]] ByteView view() const { return ByteView{buffer_}.subspan(begin_, end_ - begin_); }
   void consume(std::size_t count) { begin_ += count; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/reader.hpp"
+
 namespace postern::observe::capture {
 namespace {
 
@@ -47,17 +49,19 @@ constexpr std::size_t kIp6Bytes = 40;
 constexpr std::size_t kTcpBytes = 20;
 constexpr std::size_t kUdpBytes = 8;
 
-std::uint16_t be16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
-std::uint32_t be32(const std::uint8_t* p) {
-  std::uint32_t value = 0;
-  std::memcpy(&value, p, sizeof value);
-  return __builtin_bswap32(value);
+std::uint16_t be16(const std::uint8_t* p) { return __builtin_bswap16(load_le<std::uint16_t>(p)); }
+std::uint32_t be32(const std::uint8_t* p) { return __builtin_bswap32(load_le<std::uint32_t>(p)); }
+
+/// Both halves are stored as the flow table's hash loads them: a load of what other stores wrote together would wait for them.
+void put_address4(Address& address, const std::uint8_t* p) {
+  constexpr std::uint64_t kMapped = 0xffff'0000;
+  store_le(address.bytes.data(), std::uint64_t{0});
+  store_le(address.bytes.data() + 8, std::uint64_t{load_le<std::uint32_t>(p)} << 32 | kMapped);
 }
 
 Address address4(const std::uint8_t* p) {
   Address address;
-  address.bytes[10] = address.bytes[11] = 0xff;
-  std::memcpy(address.bytes.data() + 12, p, 4);
+  put_address4(address, p);
   return address;
 }
 
@@ -69,18 +73,64 @@ Address address6(const std::uint8_t* p) {
 
 }  // namespace
 
-Transport Layers::transport_of(const Packet& packet) {
-  found_.kind = Transport::Kind::none;
+void Layers::read(const Packet& packet, Transport& found) {
+  found_ = &found;
+  found.kind = Transport::Kind::none;
   time_ = packet.time;
   cut_ = packet.original - static_cast<std::uint32_t>(packet.bytes.size());
   depth_ = 0;
+  if (plain(packet)) [[likely]]
+    return;
   const std::uint64_t refused_before = statistics_.malformed + statistics_.too_nested + statistics_.fragments;
   link(packet.link, packet.bytes);
-  if (found_.kind == Transport::Kind::none) {
+  if (found.kind == Transport::Kind::none) {
     const std::uint64_t refused_after = statistics_.malformed + statistics_.too_nested + statistics_.fragments;
     if (refused_before == refused_after) ++statistics_.other_packets;
   }
-  return found_;
+}
+
+void Layers::tcp(ByteView bytes, const Network& network) {
+  if (!tcp_header(bytes)) return;
+  found_->source.address = network.source;
+  found_->destination.address = network.destination;
+  found_->missing = network.missing;
+}
+
+bool Layers::tcp_header(ByteView bytes) {
+  const std::size_t header = bytes.size() < kTcpBytes ? 0 : std::size_t{4} * (bytes[12] >> 4U);
+  if (header < kTcpBytes || header > bytes.size()) {
+    malformed();
+    return false;
+  }
+  ++statistics_.tcp_packets;
+  Transport& found = *found_;
+  found.kind = Transport::Kind::tcp;
+  found.flags = bytes[13];
+  found.source.port = be16(bytes.data());
+  found.destination.port = be16(bytes.data() + 2);
+  found.sequence = be32(bytes.data() + 4);
+  found.acknowledged = be32(bytes.data() + 8);
+  found.payload = ByteView{bytes.data() + header, bytes.size() - header};
+  return true;
+}
+
+bool Layers::plain(const Packet& packet) {
+  constexpr std::uint8_t kVersionAndLength = 0x45;  // version 4, a header of five words
+  constexpr std::uint16_t kMoreOrOffset = 0x3fff;
+  const ByteView bytes = packet.bytes;
+  if (packet.link != link_type::kEthernet || bytes.size() < kEthernetBytes + kIp4Bytes + kTcpBytes) return false;
+  const std::uint8_t* header = bytes.data() + kEthernetBytes;
+  const std::size_t total = be16(header + 2);
+  if (be16(bytes.data() + 12) != kIp4 || header[0] != kVersionAndLength || header[9] != kTcp ||
+      (be16(header + 6) & kMoreOrOffset) != 0 || total < kIp4Bytes + kTcpBytes) {
+    return false;
+  }
+  const std::size_t here = std::min(total, bytes.size() - kEthernetBytes);
+  if (!tcp_header(ByteView{header + kIp4Bytes, here - kIp4Bytes})) return true;
+  put_address4(found_->source.address, header + 12);
+  put_address4(found_->destination.address, header + 16);
+  found_->missing = static_cast<std::uint32_t>(total - here);
+  return true;
 }
 
 bool Layers::deeper() {
@@ -295,21 +345,6 @@ void Layers::protocol(std::uint8_t number, ByteView bytes, const Network& networ
   }
 }
 
-void Layers::tcp(ByteView bytes, const Network& network) {
-  if (bytes.size() < kTcpBytes) return malformed();
-  const std::size_t header = std::size_t{4} * (bytes[12] >> 4U);
-  if (header < kTcpBytes || header > bytes.size()) return malformed();
-  ++statistics_.tcp_packets;
-  found_.kind = Transport::Kind::tcp;
-  found_.source = {network.source, be16(bytes.data())};
-  found_.destination = {network.destination, be16(bytes.data() + 2)};
-  found_.sequence = be32(bytes.data() + 4);
-  found_.acknowledged = be32(bytes.data() + 8);
-  found_.flags = bytes[13];
-  found_.missing = network.missing;
-  found_.payload = bytes.subspan(header);
-}
-
 void Layers::udp(ByteView bytes, const Network& network) {
   if (bytes.size() < kUdpBytes) return malformed();
   const std::uint16_t from = be16(bytes.data());
@@ -334,11 +369,11 @@ void Layers::udp(ByteView bytes, const Network& network) {
   }
   if (from != kKerberosPort && to != kKerberosPort) return;
   ++statistics_.datagrams;
-  found_.kind = Transport::Kind::udp;
-  found_.source = {network.source, from};
-  found_.destination = {network.destination, to};
-  found_.missing = network.missing;
-  found_.payload = payload;
+  found_->kind = Transport::Kind::udp;
+  found_->source = {network.source, from};
+  found_->destination = {network.destination, to};
+  found_->missing = network.missing;
+  found_->payload = payload;
 }
 
 void Layers::gre(ByteView bytes) {

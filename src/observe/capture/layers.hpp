@@ -39,8 +39,14 @@ class Layers {
 
   Layers(Fragments& fragments, Statistics& statistics) : fragments_{fragments}, statistics_{statistics} {}
 
-  /// The segment or datagram in the packet; Kind::none if it holds no TCP and no UDP that concerns us.
-  [[nodiscard]] Transport transport_of(const Packet& packet);
+  /// Puts the segment or datagram of the packet into `found`; its kind is none if the packet holds no TCP and no UDP that concerns
+  /// us.
+  void read(const Packet& packet, Transport& found);
+  [[nodiscard]] Transport transport_of(const Packet& packet) {
+    Transport found;
+    read(packet, found);
+    return found;
+  }
 
  private:
   struct Network {
@@ -49,6 +55,8 @@ class Layers {
     std::uint32_t missing = 0;
   };
 
+  /// What most packets are: TCP in IPv4 without options or fragments, in Ethernet. False, and nothing done, for any other.
+  bool plain(const Packet& packet);
   void link(std::uint16_t type, ByteView bytes);
   void ethernet(ByteView bytes);
   void ether_type(std::uint16_t type, ByteView bytes);
@@ -61,6 +69,8 @@ class Layers {
   void protocol(std::uint8_t number, ByteView bytes, const Network& network);
   void fragment(const FragmentKey& key, std::uint32_t offset, bool more, ByteView bytes, const Network& network);
   void tcp(ByteView bytes, const Network& network);
+  /// Puts all but addresses and what is missing into found_. False if it is malformed, which is counted.
+  [[gnu::always_inline]] inline bool tcp_header(ByteView bytes);
   void udp(ByteView bytes, const Network& network);
   void gre(ByteView bytes);
   /// True if one more header may be followed.
@@ -69,7 +79,7 @@ class Layers {
 
   Fragments& fragments_;
   Statistics& statistics_;
-  Transport found_{};
+  Transport* found_ = nullptr;  ///< while read() runs
   FileTime time_{};
   std::uint32_t cut_ = 0;  ///< bytes at the packet's end that the capture does not hold
   unsigned depth_ = 0;

@@ -7,7 +7,6 @@
 namespace postern::observe::capture {
 namespace {
 
-constexpr std::size_t kGroup = 16;           // packets whose slots are fetched before the first is looked at
 constexpr std::size_t kSlotSample = 32;      // slots of which the least worth is forgotten when the table is full
 constexpr unsigned kLastSeenShift = 4;       // last_seen counts packets in sixteens
 constexpr std::size_t kAnalyzerBytes = 512;  // an analyzer beside what it says it holds
@@ -99,6 +98,7 @@ Observer::Observer(const Options& options, Witness& witness)
       witness_{witness},
       fragments_{statistics_},
       layers_{fragments_, statistics_},
+      hash_{options.seed},
       table_{std::max(options.memory_limit, kMinMemoryLimit) / 2 / sizeof(FlowSlot)} {
   options_.memory_limit = std::max(options.memory_limit, kMinMemoryLimit);
   assert(options_.recogniser != nullptr);
@@ -112,30 +112,29 @@ std::size_t Observer::memory_used() const {
 }
 
 void Observer::on_packets(std::span<const Packet> packets) {
-  std::array<Decoded, kGroup> group;
   std::size_t count = 0;
   for (const Packet& packet : packets) {
     ++packets_;
     statistics_.bytes += packet.bytes.size();
     if (packet.original > packet.bytes.size()) ++statistics_.cut_packets;
-    Decoded& decoded = group[count];
+    Decoded& decoded = group_[count];
     const std::uint64_t fragments_before = statistics_.fragments;
-    decoded.transport = layers_.transport_of(packet);
+    layers_.read(packet, decoded.transport);
     if (decoded.transport.kind != Transport::Kind::none) {
       decoded.moment = {options_.number_start + (packets_ - 1) * options_.number_step + 1, packet.time};
       if (decoded.transport.kind == Transport::Kind::tcp) {
-        decoded.key = flow_key(decoded.transport.source, decoded.transport.destination, options_.seed);
+        decoded.key = hash_.key(decoded.transport.source, decoded.transport.destination);
         table_.prefetch(decoded.key.hash);
       }
       ++count;
     }
     // What was put together from fragments lies in their table only until the next packet is looked at.
     if (count == kGroup || (count > 0 && statistics_.fragments != fragments_before)) {
-      process(std::span{group}.first(count));
+      process(std::span{group_}.first(count));
       count = 0;
     }
   }
-  process(std::span{group}.first(count));
+  process(std::span{group_}.first(count));
   statistics_.packets = packets_;
 }
 
@@ -347,10 +346,12 @@ void Observer::on_flow_segment(Flow& flow, const Transport& segment, unsigned so
   const std::uint32_t sequence = segment.sequence + ((segment.flags & tcp_flag::kSyn) != 0 ? 1 : 0);
   const auto length = static_cast<std::uint32_t>(segment.payload.size()) + segment.missing;
   bool wanted = true;
+  bool changed = length > 0;
   if ((segment.flags & tcp_flag::kAck) != 0) {
     if (!opposite.known() && flow.connection.start_seen) opposite.start_at(segment.acknowledged);
     if (opposite.waiting()) [[unlikely]] {
       Sink sink{*this, flow, from == Side::client ? Side::server : Side::client};
+      changed = true;
       wanted = opposite.acknowledged(segment.acknowledged, sink);
     }
   }
@@ -367,7 +368,7 @@ void Observer::on_flow_segment(Flow& flow, const Transport& segment, unsigned so
     if (flow.streams[0].flush(client)) (void)flow.streams[1].flush(server);
     return end_flow(flow, FlowSlot::State::empty);
   }
-  account(flow);
+  if (changed) account(flow);
 }
 
 bool Observer::recognise(Flow& flow, Side from, ByteView bytes, const Moment& moment) {

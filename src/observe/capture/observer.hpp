@@ -1,6 +1,7 @@
 // From packets to analyzers: connections, their bytes in order, the memory limit.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -23,6 +24,7 @@ class Observer {
   static constexpr std::size_t kDefaultMemoryLimit = std::size_t{64} * 1024 * 1024;
   static constexpr std::size_t kMinMemoryLimit = std::size_t{1} * 1024 * 1024;
   static constexpr std::size_t kMaxUndecidedBytes = std::size_t{16} * 1024;  ///< kept of a connection until it is recognised
+  static constexpr std::size_t kGroup = 16;           ///< packets whose slots are fetched before the first is looked at
   static constexpr std::size_t kEvictionSample = 16;  ///< connections of which the one that holds most is given up
 
   using Recogniser = Recognition (*)(const Connection&, ByteView first_client, ByteView first_server);
@@ -92,7 +94,9 @@ class Observer {
   Statistics statistics_{};
   Fragments fragments_;
   Layers layers_;
+  FlowHash hash_;
   FlowTable table_;
+  std::array<Decoded, kGroup> group_{};
   std::vector<std::unique_ptr<Flow>> flows_{};
   std::vector<std::uint32_t> free_flows_{};
   std::size_t flow_count_ = 0;

@@ -33,21 +33,10 @@ std::string_view CaptureReader::format() const {
   return {};
 }
 
-std::uint16_t CaptureReader::u16(const std::uint8_t* bytes) const {
-  const auto value = load_le<std::uint16_t>(bytes);
-  return order_ == Order::little ? value : __builtin_bswap16(value);
-}
-
-std::uint32_t CaptureReader::u32(const std::uint8_t* bytes) const {
-  const auto value = load_le<std::uint32_t>(bytes);
-  return order_ == Order::little ? value : swapped(value);
-}
-
 Result<std::unique_ptr<CaptureReader>> CaptureReader::open(std::unique_ptr<Input> input) {
   POSTERN_TRY(plain, unpacked(std::move(input)));
   std::unique_ptr<CaptureReader> reader{new CaptureReader{Window{std::move(plain)}}};
   POSTERN_CHECK(reader->read_head());
-  reader->batch_.reserve(kBatch);
   return reader;
 }
 
@@ -75,8 +64,7 @@ Result<void> CaptureReader::read_pcap_head(std::uint32_t magic) {
       return fail(ErrorCode::truncated, "pcap.header", head.size(), "the file ends inside its header");
     order_ = order;
     record_header_ = ours == kMagicPatched ? kPatchedRecordBytes : kPcapRecordBytes;
-    ticks_divisor_ = ours == kMagicNano ? kNanosecondsPerTick : 1;
-    ticks_factor_ = ours == kMagicNano ? 1 : FileTime::kTicksPerMicrosecond;
+    nanoseconds_ = ours == kMagicNano;
     const std::uint16_t major = u16(head.data() + 4);
     const std::uint16_t minor = u16(head.data() + 6);
     if (major != 2) return fail(ErrorCode::unsupported, "pcap.version_major", 4, "a version of pcap that nobody has described");
@@ -90,13 +78,13 @@ Result<void> CaptureReader::read_pcap_head(std::uint32_t magic) {
 }
 
 std::span<const Packet> CaptureReader::next() {
-  batch_.clear();
-  while (ending_ == Ending::none && batch_.size() < kBatch) {
+  count_ = 0;
+  while (ending_ == Ending::none && count_ < kBatch) {
     const Step step = this->step();
     if (step == Step::again) continue;
     if (step == Step::end) break;
     // The packets of this batch lie in the window: they are handed out before it moves.
-    if (!batch_.empty()) break;
+    if (count_ > 0) break;
     window_.want(wanted_);
     if (window_.view().size() < wanted_) {
       if (const Error* error = window_.error(); error != nullptr) {
@@ -107,7 +95,7 @@ std::span<const Packet> CaptureReader::next() {
       }
     }
   }
-  return batch_;
+  return std::span{batch_}.first(count_);
 }
 
 CaptureReader::Step CaptureReader::step() {
@@ -139,7 +127,7 @@ CaptureReader::Step CaptureReader::skip(std::uint64_t count) {
 CaptureReader::Step CaptureReader::give(std::size_t header, std::size_t captured, std::uint32_t original, std::uint16_t link,
                                         FileTime time, std::uint64_t whole) {
   const ByteView view = window_.view();
-  batch_.push_back({view.subspan(header, captured), std::max(original, static_cast<std::uint32_t>(captured)), link, time});
+  batch_[count_++] = {view.subspan(header, captured), std::max(original, static_cast<std::uint32_t>(captured)), link, time};
   const std::uint64_t here = std::min<std::uint64_t>(whole, view.size());
   window_.consume(static_cast<std::size_t>(here));
   skip_ = whole - here;
@@ -154,16 +142,35 @@ CaptureReader::Step CaptureReader::damaged(std::string_view field, std::string m
 
 CaptureReader::Step CaptureReader::pcap_record() {
   if (need(record_header_) == Step::wait) return Step::wait;
+  // All the records that lie here whole, at one go: this loop is most of what reading costs beside the kernel's copying.
   const ByteView view = window_.view();
-  std::uint32_t captured = u32(view.data() + 8);
-  std::uint32_t original = u32(view.data() + 12);
-  if (old_lengths_) std::swap(captured, original);
+  const Order order = order_;
+  const auto number = [order](const std::uint8_t* bytes) {
+    const auto value = load_le<std::uint32_t>(bytes);
+    return order == Order::little ? value : swapped(value);
+  };
+  const std::size_t header = record_header_;
+  const std::size_t captured_at = old_lengths_ ? 12 : 8;
+  const std::size_t original_at = old_lengths_ ? 8 : 12;
+  std::size_t count = count_;
+  std::size_t at = 0;
+  std::size_t whole = header;
+  std::uint32_t captured = 0;
+  for (; count < kBatch && view.size() - at >= header; at += whole) {
+    const std::uint8_t* record = view.data() + at;
+    captured = number(record + captured_at);
+    whole = header + captured;
+    if (captured > kMaxPacketBytes || view.size() - at < whole) break;
+    const std::uint64_t fraction = number(record + 4);
+    const std::uint64_t ticks = nanoseconds_ ? fraction / kNanosecondsPerTick : fraction * FileTime::kTicksPerMicrosecond;
+    batch_[count++] = {ByteView{record + header, captured}, std::max(number(record + original_at), captured), link_,
+                       FileTime{(number(record) + kSecondsBefore1970) * FileTime::kTicksPerSecond + ticks}};
+  }
+  count_ = count;
+  window_.consume(at);
   if (captured > kMaxPacketBytes) return damaged("pcap.captured_length", "a packet longer than any link carries");
-  if (need(record_header_ + captured) == Step::wait) return Step::wait;
-  const std::uint64_t seconds = u32(view.data());
-  const std::uint64_t fraction = u32(view.data() + 4);
-  const FileTime time{(seconds + kSecondsBefore1970) * FileTime::kTicksPerSecond + fraction * ticks_factor_ / ticks_divisor_};
-  return give(record_header_, captured, original, link_, time, record_header_ + captured);
+  if (count == kBatch || window_.view().size() < header) return Step::again;
+  return need(whole);
 }
 
 }  // namespace postern::observe::capture

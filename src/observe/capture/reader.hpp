@@ -1,11 +1,13 @@
 // Capture files: pcap of both byte orders and its variants, pcapng, Microsoft Network Monitor 2.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/reader.hpp"
 #include "observe/capture/input.hpp"
 #include "observe/capture/packet.hpp"
 
@@ -65,8 +67,14 @@ class CaptureReader {
   Step packet_block(std::uint32_t type, std::uint32_t total);
   Step netmon_frame();
 
-  [[nodiscard]] std::uint16_t u16(const std::uint8_t* bytes) const;
-  [[nodiscard]] std::uint32_t u32(const std::uint8_t* bytes) const;
+  [[nodiscard]] std::uint16_t u16(const std::uint8_t* bytes) const {
+    const auto value = load_le<std::uint16_t>(bytes);
+    return order_ == Order::little ? value : __builtin_bswap16(value);
+  }
+  [[nodiscard]] std::uint32_t u32(const std::uint8_t* bytes) const {
+    const auto value = load_le<std::uint32_t>(bytes);
+    return order_ == Order::little ? value : __builtin_bswap32(value);
+  }
   /// Asks for `count` bytes from the window's start: `wait` until they are there, `end` when they never will be.
   Step need(std::size_t count);
   Step skip(std::uint64_t count);
@@ -83,13 +91,13 @@ class CaptureReader {
   std::uint64_t skip_ = 0;  ///< bytes that are still to be passed over
   std::size_t wanted_ = 1;  ///< what must lie in the window before the next step gets on
   bool in_record_ = false;  ///< an end of the input now is inside a record
-  std::vector<Packet> batch_{};
+  std::array<Packet, kBatch> batch_{};
+  std::size_t count_ = 0;  ///< packets in batch_
 
-  std::uint16_t link_ = 0;           ///< pcap, NetMon
-  std::size_t record_header_ = 0;    ///< pcap: 16, or 24 with what a patched libpcap added
-  std::uint64_t ticks_divisor_ = 1;  ///< pcap: units of the fraction per tick (nanoseconds: 100), or
-  std::uint64_t ticks_factor_ = 1;   ///< ticks per unit (microseconds: 10)
-  bool old_lengths_ = false;         ///< pcap before 2.3: captured and original length stand the other way round
+  std::uint16_t link_ = 0;         ///< pcap, NetMon
+  std::size_t record_header_ = 0;  ///< pcap: 16, or 24 with what a patched libpcap added
+  bool nanoseconds_ = false;       ///< pcap: the fraction counts those, else microseconds
+  bool old_lengths_ = false;       ///< pcap before 2.3: captured and original length stand the other way round
 
   std::vector<Interface> interfaces_{};
   FileTime last_time_{FileTime::kUnixEpochTicks};  ///< for simple packet blocks, which carry none

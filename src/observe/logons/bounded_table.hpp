@@ -4,9 +4,20 @@
 #include <cstddef>
 #include <list>
 #include <map>
+#include <type_traits>
+#include <unordered_map>
 #include <utility>
 
+#include "base/keyed_digest.hpp"
+#include "base/reader.hpp"
+
 namespace postern::observe {
+
+/// For keys that are keyed digests: nobody can choose them, so their own bits are the hash. Other keys are compared in a tree,
+/// which no choice of theirs makes slow.
+struct DigestHash {
+  std::size_t operator()(const KeyedDigest& digest) const { return load_le<std::size_t>(digest.data()); }
+};
 
 template <typename Key, typename Value>
 class BoundedTable {
@@ -41,7 +52,8 @@ class BoundedTable {
  private:
   std::size_t limit_;
   std::list<Key> order_;
-  std::map<Key, std::pair<Value, typename std::list<Key>::iterator>> entries_;
+  using Entry = std::pair<Value, typename std::list<Key>::iterator>;
+  std::conditional_t<std::is_same_v<Key, KeyedDigest>, std::unordered_map<Key, Entry, DigestHash>, std::map<Key, Entry>> entries_;
 };
 
 }  // namespace postern::observe

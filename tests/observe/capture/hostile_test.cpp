@@ -133,13 +133,14 @@ TEST(FlowTable, AKeyDoesNotDependOnTheDirectionAndDependsOnTheSeed) {
   Endpoint b{.port = 50'000};
   a.address.bytes[15] = 1;
   b.address.bytes[15] = 2;
-  EXPECT_EQ(flow_key(a, b, 1).hash, flow_key(b, a, 1).hash);
-  EXPECT_NE(flow_key(a, b, 1).source, flow_key(b, a, 1).source);
-  EXPECT_NE(flow_key(a, b, 1).hash, flow_key(a, b, 2).hash);
+  const FlowHash one{1};
+  EXPECT_EQ(one.key(a, b).hash, one.key(b, a).hash);
+  EXPECT_NE(one.key(a, b).source, one.key(b, a).source);
+  EXPECT_NE(one.key(a, b).hash, FlowHash{2}.key(a, b).hash);
   Endpoint swapped = a;
   std::swap(swapped.address, b.address);
-  EXPECT_NE(flow_key(a, Endpoint{.address = swapped.address, .port = b.port}, 1).hash,
-            flow_key(Endpoint{.address = swapped.address, .port = a.port}, Endpoint{.address = a.address, .port = b.port}, 1).hash)
+  EXPECT_NE(one.key(a, Endpoint{.address = swapped.address, .port = b.port}).hash,
+            one.key(Endpoint{.address = swapped.address, .port = a.port}, Endpoint{.address = a.address, .port = b.port}).hash)
       << "ports belong to their addresses";
 }
 
