@@ -8,14 +8,12 @@
 
 namespace postern::watch {
 
-enum class Task : std::uint8_t { read_files, watch_interface };
-
 /// Root becomes `user` with its group alone; nobody keeps a capability, and nothing that is run later gets one. Threads must not
 /// have been started.
 [[nodiscard]] Result<void> drop_rights(const std::string& user);
 
-/// From here on the process, its later threads included, may do what its task needs and nothing else: no socket, no program, no
-/// file to write unless an output or an inventory was asked for.
-[[nodiscard]] Result<void> confine(Task task, const Options& options);
+/// From here on the process, its later threads included, may do what it needs and nothing else (edge/confine): no socket, no
+/// program, no file to write unless output that begins new files, or an inventory, was asked for. Nor does it leave a core.
+[[nodiscard]] Result<void> confine(const Options& options);
 
 }  // namespace postern::watch

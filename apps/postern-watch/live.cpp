@@ -82,7 +82,7 @@ int run_live(const Options& options) {
   action.sa_handler = [](int) { g_stop = true; };
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
-  if (const auto confined = confine(Task::watch_interface, options); !confined) {
+  if (const auto confined = confine(options); !confined) {
     say_error(options, confined.error());
     return kFault;
   }

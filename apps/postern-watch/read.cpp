@@ -144,7 +144,7 @@ int run_read(const Options& options) {
   for (const Source& source : *sources) total += source.bytes;
   Files files{options, **session, total};
   // After the progress bar asked whether standard error is a terminal, which the filter answers with no.
-  if (const auto confined = confine(Task::read_files, options); !confined) {
+  if (const auto confined = confine(options); !confined) {
     say_error(options, confined.error());
     return kFault;
   }

@@ -31,7 +31,8 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-constexpr Profile kProfiles[] = {Profile::authority, Profile::gateway, Profile::forward, Profile::sensor};
+constexpr Profile kProfiles[] = {Profile::authority, Profile::gateway, Profile::forward, Profile::sensor,
+                                 Profile::sensor_with_files};
 
 /// What became of a process that applied the profile and then did one thing: its exit status, or 1000 and the signal that ended it.
 int after(Profile profile, const std::function<int()>& act) {
@@ -93,10 +94,21 @@ TEST(Confine, R35_FilesAreForThoseThatHaveSome) {
   EXPECT_EQ(after(Profile::forward, write_a_file), kWorks);
   EXPECT_EQ(after(Profile::gateway, open_a_file), kWorks) << "certificates and its configuration";
   EXPECT_EQ(after(Profile::gateway, write_a_file), kRefused);
-  if (!kSanitized) {
-    EXPECT_EQ(after(Profile::sensor, open_a_file), kRefused) << "its source is open already";
-  }
+  EXPECT_EQ(after(Profile::sensor, open_a_file), kWorks) << "the captures that are still to come";
+  EXPECT_EQ(after(Profile::sensor, write_a_file), kRefused);
+  EXPECT_EQ(after(Profile::sensor_with_files, write_a_file), kWorks) << "an inventory, or the next file of its output";
   EXPECT_EQ(after(Profile::sensor, [] { return worked(::unlink("/tmp/postern-no-such-file") == 0 || errno == ENOENT); }), kRefused);
+}
+
+TEST(Confine, R35_WhoMayReadOpensNothingThatIsWrittenMadeOrCut) {
+  for (const Profile profile : {Profile::gateway, Profile::sensor}) {
+    for (const int how : {O_WRONLY, O_RDWR, O_RDONLY | O_CREAT, O_RDONLY | O_TRUNC, O_WRONLY | O_APPEND, O_RDWR | O_TMPFILE}) {
+      const auto deed = [how](const char* path) { return worked(::open(path, how | O_CLOEXEC, 0600) >= 0); };
+      EXPECT_EQ(after(profile, [&] { return deed((how & O_TMPFILE) == O_TMPFILE ? "/tmp" : "/dev/null"); }), kRefused)
+          << name_of(profile) << " " << how;
+    }
+    EXPECT_EQ(after(profile, [] { return worked(::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0); }), kWorks) << name_of(profile);
+  }
 }
 
 TEST(Confine, R35_SocketsAreOfTheProfilesFamiliesOnly) {
@@ -111,7 +123,9 @@ TEST(Confine, R35_SocketsAreOfTheProfilesFamiliesOnly) {
       EXPECT_EQ(after(profile, make_a_socket(family, SOCK_DGRAM)), kRefused) << name_of(profile) << " " << family;
     }
   }
-  EXPECT_EQ(after(Profile::sensor, make_a_socket(AF_UNIX)), kRefused) << "it connects nowhere";
+  for (const Profile profile : {Profile::sensor, Profile::sensor_with_files}) {
+    for (const int family : {AF_UNIX, AF_INET, AF_INET6}) EXPECT_EQ(after(profile, make_a_socket(family)), kRefused) << family;
+  }
 }
 
 TEST(Confine, R35_WhatNoProgramOfOursDoesEndsIt) {

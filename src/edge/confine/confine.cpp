@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <initializer_list>
 #include <memory>
 #include <sched.h>
@@ -120,8 +121,9 @@ constexpr Calls kAll = {
     "getrandom",
     "umask",
 };
-constexpr Calls kReadFiles = {"open",     "openat",     "stat",       "lstat",  "statx",   "access", "faccessat", "faccessat2",
-                              "readlink", "readlinkat", "getdents64", "getcwd", "fstatfs", "statfs", "fadvise64"};
+constexpr Calls kOpen = {"open", "openat"};
+constexpr Calls kReadFiles = {"stat",       "lstat",      "statx",  "access",  "faccessat", "faccessat2", "readlink",
+                              "readlinkat", "getdents64", "getcwd", "fstatfs", "statfs",    "fadvise64"};
 constexpr Calls kWriteFiles = {"ftruncate", "fallocate", "fsync",     "fdatasync", "sync_file_range", "flock",
                                "rename",    "renameat",  "renameat2", "unlink",    "unlinkat",        "mkdir",
                                "mkdirat",   "fchmod",    "chmod",     "fchmodat",  "fchown",          "chown",
@@ -191,9 +193,10 @@ constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
 #endif
-/// What the sanitizers' run time needs: LeakSanitizer stops the process's threads from a clone of it, which traces them.
-constexpr Calls kSanitizers = {"mmap", "mprotect",         "clone",       "prctl", "ptrace",   "wait4",    "openat",
-                               "open", "process_vm_readv", "personality", "kill",  "readlink", "getdents", "getdents64"};
+/// What the sanitizers' run time needs: LeakSanitizer stops the process's threads from a clone of it, which traces them. (It opens
+/// files too, to read.)
+constexpr Calls kSanitizers = {"mmap",        "mprotect", "clone",    "prctl",    "ptrace",    "wait4", "process_vm_readv",
+                               "personality", "kill",     "readlink", "getdents", "getdents64"};
 
 struct FreeFilter {
   void operator()(void* filter) const { seccomp_release(filter); }
@@ -239,11 +242,19 @@ scmp_arg_cmp bits_are(unsigned argument, std::uint64_t mask, std::uint64_t bits)
 }
 scmp_arg_cmp is(unsigned argument, std::uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
 
+/// Opening to read alone. A file that is cut by being opened is written.
+void opens_to_read(Rules& rules) {
+  constexpr std::uint64_t kWrites = O_ACCMODE | O_CREAT | O_TRUNC;
+  rules.add(SCMP_ACT_ALLOW, "open", bits_are(1, kWrites, O_RDONLY));
+  rules.add(SCMP_ACT_ALLOW, "openat", bits_are(2, kWrites, O_RDONLY));
+}
+
 void common_rules(Rules& rules) {
   rules.allow(kAll);
   // Never writable and executable at once. (Both for a library that the C library loads late, one after the other.)
   if (kSanitized) {
     rules.allow(kSanitizers);
+    opens_to_read(rules);
   } else {
     rules.add(SCMP_ACT_ALLOW, "mmap", bits_are(2, PROT_WRITE | PROT_EXEC, 0));
     rules.add(SCMP_ACT_ALLOW, "mmap", bits_are(2, PROT_WRITE | PROT_EXEC, PROT_WRITE));
@@ -278,22 +289,30 @@ void rules_of(Rules& rules, Profile profile) {
   common_rules(rules);
   switch (profile) {
     case Profile::authority:
+      rules.allow(kOpen);
       rules.allow(kReadFiles);
       rules.allow(kWriteFiles);
       sockets_of(rules, {AF_UNIX});
       return;
     case Profile::gateway:
+      opens_to_read(rules);
       rules.allow(kReadFiles);
       sockets_of(rules, {AF_UNIX, AF_INET, AF_INET6});
       return;
     case Profile::forward:
+      rules.allow(kOpen);
       rules.allow(kReadFiles);
       rules.allow(kWriteFiles);
       sockets_of(rules, {AF_UNIX, AF_INET, AF_INET6});
       return;
     case Profile::sensor:
-      // A capture's socket is open and is read; an SQLite file that is open is written and made durable.
-      rules.allow({"recvfrom", "recvmsg", "getsockopt", "setsockopt", "fsync", "fdatasync", "ftruncate"});
+    case Profile::sensor_with_files:
+      // A capture's socket is open, and the kernel tells what it dropped.
+      rules.allow({"recvfrom", "recvmsg", "getsockopt", "setsockopt"});
+      rules.allow(kReadFiles);
+      if (profile == Profile::sensor) return opens_to_read(rules);
+      rules.allow(kOpen);
+      rules.allow(kWriteFiles);
       return;
   }
 }
@@ -306,6 +325,7 @@ std::string_view name_of(Profile profile) {
     case Profile::gateway: return "gateway";
     case Profile::forward: return "forward";
     case Profile::sensor: return "sensor";
+    case Profile::sensor_with_files: return "sensor-with-files";
   }
   return "";
 }

@@ -10,10 +10,11 @@ namespace postern::confine {
 
 /// What a program of ours still may once it runs. Each is a superset of nothing: the lists are in confine.cpp.
 enum class Profile : std::uint8_t {
-  authority,  ///< posternd: files and Unix sockets; no network
-  gateway,    ///< postern-gateway: reads files; TCP, and Unix sockets to the authority
-  forward,    ///< postern-forward: files, Unix sockets, TCP, names looked up
-  sensor,     ///< postern-watch once its source is open: reads, writes and waits; opens nothing, connects nowhere
+  authority,          ///< posternd: files and Unix sockets; no network
+  gateway,            ///< postern-gateway: reads files; TCP, and Unix sockets to the authority
+  forward,            ///< postern-forward: files, Unix sockets, TCP, names looked up
+  sensor,             ///< postern-watch once its first source is open: opens files to read, writes to what is open; no socket
+  sensor_with_files,  ///< the same with an inventory, or output that begins new files: those it makes and renames
 };
 [[nodiscard]] std::string_view name_of(Profile profile);
 
