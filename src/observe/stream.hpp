@@ -50,6 +50,9 @@ struct Connection {
   Endpoint client{};
   Endpoint server{};
   bool start_seen = false;  ///< the first bytes are the connection's first
+  /// Sequence numbers of the first byte of either side, the client's in the upper half: hosts choose them at random, and who
+  /// forwards packets leaves them as they are. Where the connection's start was seen.
+  std::optional<std::uint64_t> first_sequences{};
 };
 
 /// Where a message travelled: the `transport` of `watch --messages`.

@@ -274,10 +274,16 @@ void Observer::watch_kdc(const FlowSlot& slot, const Transport& segment, unsigne
 
 Connection Observer::connection_of(const FlowSlot& slot, const Transport& segment, unsigned source) {
   const bool from_client = (slot.bits & FlowSlot::kClient << source) != 0;
-  return {.id = options_.number_start + connections_++ * options_.number_step + 1,
-          .client = from_client ? segment.source : segment.destination,
-          .server = from_client ? segment.destination : segment.source,
-          .start_seen = (slot.bits & FlowSlot::kStartSeen) != 0};
+  Connection connection{.id = options_.number_start + connections_++ * options_.number_step + 1,
+                        .client = from_client ? segment.source : segment.destination,
+                        .server = from_client ? segment.destination : segment.source,
+                        .start_seen = (slot.bits & FlowSlot::kStartSeen) != 0};
+  constexpr std::uint8_t kBoth = FlowSlot::kKnown | FlowSlot::kKnown << 1;
+  if (connection.start_seen && (slot.bits & kBoth) == kBoth) {
+    const unsigned client = from_client ? source : 1 - source;
+    connection.first_sequences = std::uint64_t{slot.next[client]} << 32 | slot.next[1 - client];
+  }
+  return connection;
 }
 
 void Observer::count(Recognition::Kind kind) {

@@ -14,6 +14,7 @@ Leg leg_of(const Exchange& exchange, const DecodedMessage& message) {
   leg.exchange = exchange.key;
   leg.client = exchange.client();
   leg.server = exchange.server();
+  leg.first_sequences = exchange.connection.first_sequences;
   leg.carrier = exchange.carrier;
   leg.frame = message.object.frame;
   leg.time = message.object.time;
@@ -97,7 +98,14 @@ bool RelayDetector::is_same_conversation(const Leg& a, const Leg& b) {
   // One end is the same to the port: a second tap, or a translation of the other end's address (NAT, load balancing in the
   // network).
   if (a.client == b.client) return true;
-  return a.server == b.server && a.client.address != b.client.address && (!a.proof || !b.proof || a.proof == b.proof);
+  const bool same_response = !a.proof || !b.proof || a.proof == b.proof;
+  // Both ends are others, and the TCP connection is the same: packets were forwarded (full NAT, load balancing by a switch). A host
+  // that relays ends the connection itself, and its own kernel chooses the numbers of the next.
+  if (a.first_sequences && a.first_sequences == b.first_sequences && a.carrier == b.carrier && a.target == b.target &&
+      same_response) {
+    return true;
+  }
+  return a.server == b.server && a.client.address != b.client.address && same_response;
 }
 
 bool RelayDetector::is_proxy(const Leg& victim, const Leg& target) {

@@ -20,6 +20,7 @@ struct Leg {
   ExchangeKey exchange = 0;
   Endpoint client{};
   Endpoint server{};
+  std::optional<std::uint64_t> first_sequences{};
   Carrier carrier = Carrier::http;
   std::uint64_t frame = 0;
   FileTime time{};

@@ -211,6 +211,48 @@ TEST(Relay, RaisesNothingOnBothSidesOfAnAddressTranslation) {
   EXPECT_EQ(relays_in(seen(destination)), 0U);
 }
 
+TEST(Relay, RaisesNothingWhereATranslationChangesBothEndsOfAConnection) {
+  Wire wire;
+  straight(wire, Logon{}, {{kVictim, kGateway, 50'000, 80}, {kRelay, kTarget, 61'000, 8'080}});
+  const Seen collector = seen(wire);
+  EXPECT_EQ(collector.events.size(), 2U);
+  EXPECT_EQ(relays_in(collector), 0U) << "the packets of one TCP connection, under two names";
+}
+
+TEST(Relay, IsSeenWhereThatHostEndsTheConnectionAndBeginsAnother) {
+  const Logon logon;
+  Wire wire;  // the same bytes between the same ends as above, in two connections
+  Conversation v{wire, {{kVictim, kGateway, 50'000, 80}}};
+  Conversation t{wire, {{kRelay, kTarget, 61'000, 8'080}}};
+  for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.negotiate));
+  for (Conversation* c : {&t, &v}) c->server(http_challenge(logon.challenge_message));
+  for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.authenticate));
+  for (Conversation* c : {&t, &v}) c->server(kOk);
+  t.close();
+  v.close();
+  EXPECT_EQ(relays_in(seen(wire)), 2U);
+}
+
+TEST(Relay, IsSeenWhereOneSidesNumbersWereCopiedOrAnotherProtocolCarriesIt) {
+  const Logon logon;
+  Wire copied;  // the client's numbers are the same, and the server's are not
+  const std::uint32_t victims = copied.client_numbers;
+  Conversation v{copied, {{kVictim, kGateway, 50'000, 80}}};
+  copied.client_numbers = victims;
+  Conversation t{copied, {{kRelay, kTarget, 61'000, 8'080}}};
+  for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.negotiate));
+  for (Conversation* c : {&t, &v}) c->server(http_challenge(logon.challenge_message));
+  for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.authenticate));
+  for (Conversation* c : {&t, &v}) c->server(kOk);
+  t.close();
+  v.close();
+  EXPECT_EQ(relays_in(seen(copied)), 2U);
+  Wire crossed;  // both numbers, from HTTP to SMB: no packet was forwarded there
+  crossed.numbers_step = 0;
+  relay_to_smb(crossed, logon);
+  EXPECT_EQ(relays_in(seen(crossed)), 2U);
+}
+
 TEST(Relay, RaisesNothingForATapThatSeesEverythingTwice) {
   Wire wire;
   wire.tapped_twice = true;

@@ -28,6 +28,10 @@ class Wire {
     }
   }
   [[nodiscard]] const Bytes& bytes() const { return file_.bytes(); }
+  /// Where the numbers of the next connection begin: another place for each, as hosts choose them, unless the step is made 0.
+  std::uint32_t client_numbers = 1000;
+  std::uint32_t server_numbers = 5000;
+  std::uint32_t numbers_step = 0x0123'4567;
 
  private:
   capture::test::PcapFile file_;
@@ -43,7 +47,10 @@ class Conversation {
     std::uint16_t client_port = 0;
     std::uint16_t server_port = 0;
   };
-  Conversation(Wire& wire, std::vector<Ends> seen_at) : wire_{wire}, seen_at_{std::move(seen_at)} {
+  Conversation(Wire& wire, std::vector<Ends> seen_at)
+      : wire_{wire}, seen_at_{std::move(seen_at)}, client_sequence_{wire.client_numbers}, server_sequence_{wire.server_numbers} {
+    wire.client_numbers += wire.numbers_step;
+    wire.server_numbers += wire.numbers_step;
     send(Side::client, {}, 0x02);
     send(Side::server, {}, 0x12);
     send(Side::client, {}, 0x10);
@@ -70,8 +77,8 @@ class Conversation {
 
   Wire& wire_;
   std::vector<Ends> seen_at_;
-  std::uint32_t client_sequence_ = 1000;
-  std::uint32_t server_sequence_ = 5000;
+  std::uint32_t client_sequence_;
+  std::uint32_t server_sequence_;
 };
 
 }  // namespace postern::observe
