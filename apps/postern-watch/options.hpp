@@ -29,6 +29,9 @@ struct Options {
   bool progress = true;
 };
 
+/// Of the memory limit, what the program itself, its libraries, the reader's buffers and the allocator's losses take.
+constexpr std::size_t kOwnBytes = std::size_t{20} * 1024 * 1024;
+
 constexpr int kDone = 0;
 constexpr int kWrongUsage = 2;
 constexpr int kFault = 3;

@@ -73,7 +73,10 @@ std::string stream_of(const std::vector<Source>& sources) {
 class Files {
  public:
   Files(const Options& options, Session& session, std::uint64_t total)
-      : options_{options}, observer_{session.observer_options(options), session.tracker()}, progress_{total, options.progress} {}
+      : options_{options},
+        session_{session},
+        observer_{session.observer_options(options), session.tracker()},
+        progress_{total, options.progress} {}
 
   /// Reads one file. False if it is no capture.
   bool read(const Source& source) {
@@ -84,6 +87,7 @@ class Files {
     const std::uint64_t before = observer_.statistics().packets;
     for (auto batch = (*reader)->next(); !batch.empty() && g_stop == 0; batch = (*reader)->next()) {
       observer_.on_packets(batch);
+      observer_.limit_memory(session_.memory_for_connections(options_));
       progress_.at(done_ + (*reader)->taken());
     }
     done_ += source.bytes;
@@ -117,6 +121,7 @@ class Files {
   }
 
   const Options& options_;
+  const Session& session_;
   Observer observer_;
   Progress progress_;
   std::uint64_t done_ = 0;

@@ -1,5 +1,6 @@
 #include "postern-watch/session.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <optional>
@@ -66,8 +67,13 @@ Result<std::unique_ptr<Session>> Session::open(const Options& options, std::stri
   return session;
 }
 
+std::size_t Session::memory_for_connections(const Options& options) const {
+  const std::size_t others = kOwnBytes + tracker_->held_bytes();
+  return std::max(options.memory_limit, others + observe::capture::Observer::kMinMemoryLimit) - others;
+}
+
 observe::capture::Observer::Options Session::observer_options(const Options& options) const {
-  return {.memory_limit = options.memory_limit,
+  return {.memory_limit = memory_for_connections(options),
           .seed = seed_,
           .recogniser = observe::recognise,
           .datagram_reader = observe::observe_kerberos_datagram};

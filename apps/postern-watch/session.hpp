@@ -54,6 +54,9 @@ class Session {
 
   [[nodiscard]] observe::LogonTracker& tracker() { return *tracker_; }
   [[nodiscard]] Printer& printer() { return *printer_; }
+  /// What the memory limit leaves for connections, beside the program and what is remembered of logons; never less than an observer
+  /// needs.
+  [[nodiscard]] std::size_t memory_for_connections(const Options& options) const;
   /// What an observer of this run is made with.
   [[nodiscard]] observe::capture::Observer::Options observer_options(const Options& options) const;
   /// Writes what is left, says the statistics where they are wanted; the exit code.

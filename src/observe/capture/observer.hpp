@@ -1,6 +1,7 @@
 // From packets to analyzers: connections, their bytes in order, the memory limit.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -51,6 +52,10 @@ class Observer {
   void on_packets(std::span<const Packet> packets);
   /// The capture ended: what waits is given to analyzers, holes passed over, and every connection ends.
   void finish();
+
+  /// Another memory limit from here on, at least kMinMemoryLimit: where what is next to the observer takes more or less. What is
+  /// too much goes when the next connection keeps something.
+  void limit_memory(std::size_t bytes) { options_.memory_limit = std::max(bytes, kMinMemoryLimit); }
 
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
   /// What the memory limit counts, now.

@@ -1,5 +1,8 @@
 // R36: captures made to exhaust the sensor. The counts are what the sanitizers can do in seconds.
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <map>
+#include <ranges>
 #include <set>
 
 #include "observe/capture/packets.hpp"
@@ -97,6 +100,23 @@ TEST(HostileCapture, R36_WhatAnalyzersHoldCountsToo) {
   EXPECT_LE(stage.statistics().memory_peak_bytes, kLimit);
 }
 
+TEST(HostileCapture, R36_ALowerLimitHoldsFromTheNextSegmentThatIsKept) {
+  Stage stage{kLimit};
+  const std::string block(1'400, 'x');
+  const auto keep_much = [&](std::uint16_t port) {
+    const Ends ends{.client_port = port};
+    stage.open(ends);
+    for (std::uint32_t i = 0; i < 100; ++i) stage.client(10'000 + i * 1'400, block, 501, ends);
+  };
+  for (std::uint16_t port = 1; port <= 40; ++port) keep_much(port);
+  EXPECT_GT(stage.observer().memory_used(), 2 * kSmallLimit);
+  EXPECT_EQ(stage.statistics().evicted_connections, 0U);
+  stage.observer().limit_memory(kSmallLimit);
+  keep_much(41);
+  EXPECT_LE(stage.observer().memory_used(), kSmallLimit);
+  EXPECT_GT(stage.statistics().evicted_connections, 20U);
+}
+
 TEST(HostileCapture, R36_UndecidedConnectionsAreGivenUpAfterSoManyBytes) {
   Stage stage{kLimit};
   stage.open();
@@ -142,6 +162,26 @@ TEST(FlowTable, AKeyDoesNotDependOnTheDirectionAndDependsOnTheSeed) {
   EXPECT_NE(one.key(a, Endpoint{.address = swapped.address, .port = b.port}).hash,
             one.key(Endpoint{.address = swapped.address, .port = a.port}, Endpoint{.address = a.address, .port = b.port}).hash)
       << "ports belong to their addresses";
+}
+
+TEST(FlowTable, R36_ConnectionsThatFallOnOnePlaceUnderOneSeedSpreadUnderAnother) {
+  constexpr unsigned kPlaceShift = 64 - 10;  // of a table of 1024
+  const FlowHash known{1};
+  const FlowHash secret{2};
+  std::map<std::uint64_t, int> places;
+  Endpoint server{.port = 445};
+  server.address.bytes[15] = 9;
+  int chosen = 0;
+  for (std::uint32_t i = 0; i < 1'000'000 && chosen < 400; ++i) {
+    Endpoint client{.port = static_cast<std::uint16_t>(i)};
+    client.address.bytes[14] = static_cast<std::uint8_t>(i >> 16);
+    if (known.key(client, server).hash >> kPlaceShift != 7) continue;
+    ++chosen;
+    ++places[secret.key(client, server).hash >> kPlaceShift];
+  }
+  ASSERT_EQ(chosen, 400) << "so many can be chosen by who knows the seed";
+  EXPECT_GT(places.size(), 250U);
+  EXPECT_LT(std::ranges::max(std::views::values(places)), 12);
 }
 
 }  // namespace
