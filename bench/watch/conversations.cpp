@@ -20,13 +20,20 @@ constexpr wire::Version kWindows10{10, 0, 19'041};
 
 }  // namespace
 
-Logon make_logon(Random& random) {
+std::string letters(Random& random, std::size_t count) {
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) out += static_cast<char>('a' + random.below(26));
+  return out;
+}
+
+Logon make_logon(Random& random, std::size_t longer_by) {
   Logon logon;
   logon.user = kNames[random.below(kNames.size())];
   if (random.below(3) == 0) logon.user += std::to_string(random.below(500));
   logon.domain = random.below(4) == 0 ? "BRANCH" : "MAIN";
   logon.workstation = "PC-" + std::to_string(random.below(1'000));
   logon.server = "SRV-" + std::to_string(random.below(60));
+  for (std::string* name : {&logon.user, &logon.workstation, &logon.server}) *name += letters(random, longer_by);
   const std::uint32_t pick = random.below(100);
   logon.version = pick < 80 ? "NTLMv2" : pick < 92 ? "NTLMv1-ESS" : pick < 97 ? "NTLMv1" : "anonymous";
   const bool v2 = logon.version == "NTLMv2";

@@ -59,7 +59,9 @@ struct Turn {
 };
 using Conversation = std::vector<Turn>;
 
-[[nodiscard]] Logon make_logon(Random& random);
+/// `longer_by`: letters at random behind the names of user, workstation and server.
+[[nodiscard]] Logon make_logon(Random& random, std::size_t longer_by = 0);
+[[nodiscard]] std::string letters(Random& random, std::size_t count);
 [[nodiscard]] std::size_t body_size(Random& random);
 [[nodiscard]] Bytes record_text(Random& random, std::size_t size);
 [[nodiscard]] Bytes request(Random& random, const std::string& more);

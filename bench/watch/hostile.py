@@ -23,6 +23,7 @@ FLOODS = {
     "half-open": (1_000_000, 150_000, {"connections": None, "evicted_entries": "full"}),
     "undecided": (1_000_000, 60_000, {"connections": None, "evicted_connections": None}),
     "half-logons": (1_000_000, 20_000, {"logons_unfinished": None, "logons_evicted": None}),
+    "logons": (100_000, 500, {"logons": None}),
     "fragments": (1_000_000, 20_000, {"fragments_given_up": None}),
     "overlaps": (4_000_000_000, 120_000_000, {"overlaps": None, "gaps": None, "evicted_connections": None}),
 }

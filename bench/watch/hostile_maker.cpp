@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "conversations.hpp"
 
 namespace postern::bench {
@@ -95,6 +96,39 @@ void half_logons(Writer& out, std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) out.tcp(client_of(i), kServer, port_of(i), 80, 7, 1, kAck, as_bytes(ask));
 }
 
+/// `count` logons under long names that never come again, each seen on four connections between hosts that never come again: what
+/// the sensor remembers of logons grows as large as it can.
+void logons(Writer& out, std::uint64_t count) {
+  constexpr std::size_t kNameLetters = 300;
+  constexpr unsigned kFlows = 4;
+  Random random{4};
+  std::uint32_t number = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Logon logon = make_logon(random, kNameLetters);
+    const std::string ask = "GET / HTTP/1.1\r\nHost: " + letters(random, 500) + "\r\nAuthorization: NTLM ";
+    for (unsigned flow = 0; flow < kFlows; ++flow) {
+      const std::uint32_t client = 0x0b00'0000U + ++number;
+      const std::uint32_t server = 0x0c00'0000U + number;
+      std::uint32_t sent = 1;
+      std::uint32_t answered = 1;
+      const auto say = [&](bool from_server, const std::string& text) {
+        for (ByteView rest = as_bytes(text); !rest.empty();) {
+          const ByteView now = rest.first(std::min(rest.size(), kSegmentBytes));
+          rest = rest.subspan(now.size());
+          std::uint32_t& at = from_server ? answered : sent;
+          out.tcp(from_server ? server : client, from_server ? client : server, from_server ? 80 : 40'000,
+                  from_server ? 40'000 : 80, at, from_server ? sent : answered, kAck, now);
+          at += static_cast<std::uint32_t>(now.size());
+        }
+      };
+      say(false, ask + to_base64(logon.negotiate) + "\r\n\r\n");
+      say(true, "HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: NTLM " + to_base64(logon.challenge) + "\r\n\r\n");
+      say(false, ask + to_base64(logon.authenticate) + "\r\n\r\n");
+      say(true, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }
+  }
+}
+
 /// Segments of `size` bytes together that overlap one another, before and behind holes, on connections that are read.
 void overlaps(Writer& out, std::uint64_t size) {
   constexpr std::uint64_t kConnections = 4'000;
@@ -163,6 +197,7 @@ int run(int argc, char** argv) {
       {"half-open", [&](Writer& out) { half_open(out, number); }},
       {"undecided", [&](Writer& out) { undecided(out, number); }},
       {"half-logons", [&](Writer& out) { half_logons(out, number); }},
+      {"logons", [&](Writer& out) { logons(out, number); }},
       {"overlaps", [&](Writer& out) { overlaps(out, number); }},
       {"fragments", [&](Writer& out) { fragments(out, number); }},
       {"corpus", [&](Writer& out) { corpus(out, argc > 3 ? argv[3] : "fuzz/corpus", number); }},
@@ -170,7 +205,7 @@ int run(int argc, char** argv) {
   const auto kind = kinds.find(what);
   if (kind == kinds.end() || number == 0) {
     std::fputs(
-        "Usage: postern-bench-hostile half-open|undecided|half-logons|fragments COUNT\n"
+        "Usage: postern-bench-hostile half-open|undecided|half-logons|logons|fragments COUNT\n"
         "       postern-bench-hostile overlaps BYTES\n"
         "       postern-bench-hostile corpus ROUNDS FOLDER\n"
         "\n"

@@ -1,4 +1,4 @@
-// A map of a limited number of entries, of which the one used longest ago makes room (R36).
+// A map of a limited number of entries and bytes, of which the one used longest ago makes room (R36).
 #pragma once
 
 #include <cstddef>
@@ -22,37 +22,55 @@ struct DigestHash {
 template <typename Key, typename Value>
 class BoundedTable {
  public:
-  explicit BoundedTable(std::size_t limit) : limit_{limit} {}
+  /// At most `limit` entries; with what weigh() is told they hold, at most `bytes_max` bytes, or one entry.
+  explicit BoundedTable(std::size_t limit, std::size_t bytes_max) : limit_{limit}, bytes_max_{bytes_max} {}
 
   /// The entry, or null.
   [[nodiscard]] Value* find(const Key& key) {
     const auto at = entries_.find(key);
     if (at == entries_.end()) return nullptr;
-    order_.splice(order_.end(), order_, at->second.second);
-    return &at->second.first;
+    order_.splice(order_.end(), order_, at->second.place);
+    return &at->second.value;
   }
   /// The entry, made if it was not there.
   [[nodiscard]] Value& at(const Key& key) {
     if (Value* known = find(key); known != nullptr) return *known;
-    if (entries_.size() >= limit_) {
-      entries_.erase(order_.front());
-      order_.pop_front();
-    }
+    if (entries_.size() >= limit_) drop_oldest();
     const auto place = order_.insert(order_.end(), key);
-    return entries_.emplace(key, std::pair{Value{}, place}).first->second.first;
+    return entries_.emplace(key, Entry{Value{}, place, 0}).first->second.value;
+  }
+  /// What the entry, which was used last, holds on the heap (with twice what its key does). Others may go for it.
+  void weigh(const Key& key, std::size_t heap_bytes) {
+    const auto at = entries_.find(key);
+    heap_bytes_ += heap_bytes - at->second.heap_bytes;
+    at->second.heap_bytes = heap_bytes;
+    while (bytes() > bytes_max_ && entries_.size() > 1) drop_oldest();
   }
   void erase(const Key& key) {
     const auto at = entries_.find(key);
     if (at == entries_.end()) return;
-    order_.erase(at->second.second);
+    order_.erase(at->second.place);
+    heap_bytes_ -= at->second.heap_bytes;
     entries_.erase(at);
   }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return entries_.size() * kEntryBytes + heap_bytes_; }
 
  private:
+  struct Entry {
+    Value value{};
+    typename std::list<Key>::iterator place{};
+    std::size_t heap_bytes = 0;
+  };
+  static constexpr std::size_t kNodesBytes = 112;  // of list and tree, or of list, chain and buckets, with what allocations cost
+  static constexpr std::size_t kEntryBytes = sizeof(Entry) + 2 * sizeof(Key) + kNodesBytes;
+
+  void drop_oldest() { erase(Key{order_.front()}); }
+
   std::size_t limit_;
-  std::list<Key> order_;
-  using Entry = std::pair<Value, typename std::list<Key>::iterator>;
+  std::size_t bytes_max_;
+  std::size_t heap_bytes_ = 0;
+  std::list<Key> order_;  ///< the one used longest ago first
   std::conditional_t<std::is_same_v<Key, KeyedDigest>, std::unordered_map<Key, Entry, DigestHash>, std::map<Key, Entry>> entries_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "observe/logons/posture.hpp"
+#include "observe/logons/weight.hpp"
 
 namespace postern::observe {
 namespace {
@@ -30,6 +31,11 @@ std::string names_text(const event::ServerNames& names) {
                                                             : names.nb_computer.value_or(std::string{"nobody"});
 }
 
+/// An entry that is known by a name and holds addresses: its key is there twice.
+std::size_t heap_of(const std::string& key, const std::vector<Address>& addresses) {
+  return 2 * heap_bytes(key) + addresses.capacity() * sizeof(Address) + kAllocationBytes;
+}
+
 bool is_good(const DecodedMessage& message) { return message.version == event::NtlmVersion::ntlm_v2; }
 bool is_weak(const DecodedMessage& message) {
   return message.version == event::NtlmVersion::lm || message.version == event::NtlmVersion::ntlm_v1 ||
@@ -51,16 +57,20 @@ void History::on_challenge(Exchange& exchange) {
   }
   if (known.size() == kMaxNames) known.erase(known.begin());
   known.push_back(wanted);
+  servers_.weigh(exchange.server().address, heap_bytes(known));
   std::vector<Address>& addresses = machines_.at(wanted);
   if (!contains(addresses, exchange.server().address) && addresses.size() < kMaxNames)
     addresses.push_back(exchange.server().address);
+  machines_.weigh(wanted, heap_of(wanted, addresses));
 }
 
 void History::on_rpc_call(const Connection& connection, const NoteSeen& seen) {
   const bool by_client = seen.from == Side::client;
   const Address& called = by_client ? connection.server.address : connection.client.address;
   const Address& caller = by_client ? connection.client.address : connection.server.address;
-  coerced_.at(called) = {caller, seen.detail, seen.number, seen.moment};
+  Coercion& known = coerced_.at(called);
+  known = {caller, seen.detail, seen.number, seen.moment};
+  coerced_.weigh(called, heap_bytes(known.interface));
 }
 
 void History::judge(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
@@ -88,10 +98,12 @@ void History::judge_target_host(const Exchange& exchange, std::vector<Finding>& 
     }
   }
   // An alias is what several clients call this server.
-  AliasKnown& alias = aliases_.at({exchange.server().address, upper(host)});
+  const std::pair name{exchange.server().address, upper(host)};
+  AliasKnown& alias = aliases_.at(name);
   if (!contains(alias.clients, exchange.client().address) && alias.clients.size() < kAliasClients) {
     alias.clients.push_back(exchange.client().address);
   }
+  aliases_.weigh(name, heap_of(name.second, alias.clients));
   if (alias.clients.size() >= kAliasClients) return;
   const bool web = exchange.carrier == Carrier::http || exchange.carrier == Carrier::http_proxy;
   findings.push_back(
@@ -113,9 +125,11 @@ void History::judge_machine(const Exchange& exchange, const event::LogonEvent& e
                         "the machine account " + *event.account.name + " comes from " + from.text() +
                             ", and the machine was seen at " + before->text(),
                         exchange.frames()});
+    machines_.weigh(name, heap_of(name, known));
     return;  // what is foreign is not learned from
   }
   if (known.size() < kMaxNames) known.push_back(from);
+  machines_.weigh(name, heap_of(name, known));
 }
 
 void History::judge_coercion(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
@@ -147,8 +161,7 @@ void History::judge_downgrade(const Exchange& exchange, std::vector<Finding>& fi
 }
 
 std::size_t History::held_bytes() const {
-  constexpr std::size_t kUsualEntry = 256;
-  return (servers_.size() + aliases_.size() + machines_.size() + good_logons_.size() + coerced_.size()) * kUsualEntry;
+  return servers_.bytes() + aliases_.bytes() + machines_.bytes() + good_logons_.bytes() + coerced_.bytes();
 }
 
 }  // namespace postern::observe

@@ -19,9 +19,10 @@ class History {
   static constexpr std::size_t kMaxPairs = 16'384;
   static constexpr std::size_t kMaxMachines = 8'192;
   static constexpr std::size_t kMaxCoerced = 1'024;
-  static constexpr std::size_t kMaxNames = 8;      ///< of one server, and addresses of one machine
-  static constexpr std::size_t kAliasClients = 3;  ///< clients that use a name before it counts as the server's
-  static constexpr std::uint32_t kGoodLogons = 3;  ///< with NTLMv2 before something less is a downgrade
+  static constexpr std::size_t kMaxBytes = std::size_t{3} << 19;  ///< of each of the tables
+  static constexpr std::size_t kMaxNames = 8;                     ///< of one server, and addresses of one machine
+  static constexpr std::size_t kAliasClients = 3;                 ///< clients that use a name before it counts as the server's
+  static constexpr std::uint32_t kGoodLogons = 3;                 ///< with NTLMv2 before something less is a downgrade
   static constexpr std::uint64_t kCoercionSeconds = 60;
 
   /// A server's CHALLENGE: its names at this address.
@@ -52,11 +53,11 @@ class History {
   void judge_coercion(const Exchange& exchange, const event::LogonEvent& event, std::vector<event::Finding>& findings);
   void judge_downgrade(const Exchange& exchange, std::vector<event::Finding>& findings);
 
-  BoundedTable<Address, ServerNamesKnown> servers_{kMaxServers};
-  BoundedTable<std::pair<Address, std::string>, AliasKnown> aliases_{kMaxServers};
-  BoundedTable<std::string, std::vector<Address>> machines_{kMaxMachines};
-  BoundedTable<std::pair<Address, Address>, std::uint32_t> good_logons_{kMaxPairs};
-  BoundedTable<Address, Coercion> coerced_{kMaxCoerced};
+  BoundedTable<Address, ServerNamesKnown> servers_{kMaxServers, kMaxBytes};
+  BoundedTable<std::pair<Address, std::string>, AliasKnown> aliases_{kMaxServers, kMaxBytes};
+  BoundedTable<std::string, std::vector<Address>> machines_{kMaxMachines, kMaxBytes};
+  BoundedTable<std::pair<Address, Address>, std::uint32_t> good_logons_{kMaxPairs, 2 * kMaxBytes};
+  BoundedTable<Address, Coercion> coerced_{kMaxCoerced, kMaxBytes};
 };
 
 }  // namespace postern::observe

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "observe/logons/posture.hpp"
+#include "observe/logons/weight.hpp"
 #include "spnego/oid.hpp"
 
 namespace postern::observe {
@@ -15,6 +16,7 @@ namespace {
 using event::Confidence;
 using event::Reason;
 
+constexpr std::size_t kMaxService = 256;  // letters kept of a service's name
 // Windows' NtlmUsageId (windows.md 2.3).
 constexpr std::uint32_t kAsked = 1;
 constexpr std::uint32_t kLocalAccount = 2;
@@ -91,6 +93,7 @@ std::optional<Reason> by_negotiation(const Exchange& exchange) {
 
 void Reasons::on_note(const Connection& connection, const NoteSeen& seen) {
   Client& known = clients_.at(connection.client.address);
+  clients_.weigh(connection.client.address, heap_of(known));
   if (seen.kind == NoteSeen::Kind::kdc_unreachable) {
     known.unreachable = seen.moment;
     return;
@@ -100,7 +103,9 @@ void Reasons::on_note(const Connection& connection, const NoteSeen& seen) {
   if (seen.kind == NoteSeen::Kind::as_request || seen.detail.empty()) return;
   if (seen.kind == NoteSeen::Kind::kdc_error && (seen.number == 0 || seen.number == 25)) return;  // 25 asks for pre-authentication
   if (known.answers.size() == kMaxAnswers) known.answers.pop_front();
-  known.answers.push_back({upper(seen.detail), seen.kind == NoteSeen::Kind::kdc_error ? seen.number : 0, seen.moment});
+  known.answers.push_back(
+      {upper(seen.detail.substr(0, kMaxService)), seen.kind == NoteSeen::Kind::kdc_error ? seen.number : 0, seen.moment});
+  clients_.weigh(connection.client.address, heap_of(known));
 }
 
 Reason Reasons::by_kdc(const Exchange& exchange, std::string_view host) {
@@ -171,9 +176,13 @@ Reason Reasons::reason_of(const Exchange& exchange, const event::LogonEvent& eve
   return kdc;
 }
 
-std::size_t Reasons::held_bytes() const {
-  constexpr std::size_t kUsualClient = 1024;
-  return clients_.size() * kUsualClient;
+std::size_t Reasons::heap_of(const Client& client) {
+  constexpr std::size_t kEmptyDeque = 640;  // libstdc++: a map and a block of 512 bytes
+  std::size_t sum = kEmptyDeque + client.answers.size() * sizeof(Answer);
+  for (const Answer& answer : client.answers) sum += heap_bytes(answer.service);
+  return sum;
 }
+
+std::size_t Reasons::held_bytes() const { return clients_.bytes(); }
 
 }  // namespace postern::observe

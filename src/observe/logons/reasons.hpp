@@ -15,6 +15,7 @@ namespace postern::observe {
 class Reasons {
  public:
   static constexpr std::size_t kMaxClients = 8'192;
+  static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
   static constexpr std::size_t kMaxAnswers = 16;           ///< kept of one client
   static constexpr std::uint64_t kRecentSeconds = 60;      ///< an error of the KDC explains a logon this long
   static constexpr std::uint64_t kTicketSeconds = 36'000;  ///< Windows keeps a ticket ten hours
@@ -39,9 +40,10 @@ class Reasons {
     Moment unreachable{};  ///< last SYN without an answer
   };
 
+  [[nodiscard]] static std::size_t heap_of(const Client& client);
   [[nodiscard]] event::Reason by_kdc(const Exchange& exchange, std::string_view host);
 
-  BoundedTable<Address, Client> clients_{kMaxClients};
+  BoundedTable<Address, Client> clients_{kMaxClients, kMaxBytes};
   bool kerberos_visible_ = false;  ///< this capture sees port 88 at all
 };
 

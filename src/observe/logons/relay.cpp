@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "observe/logons/weight.hpp"
 
 namespace postern::observe {
 namespace {
@@ -65,24 +66,32 @@ event::Finding relay_finding(const Leg& victim, const Leg& target, bool by_proof
 RelayDetector::RelayDetector(std::vector<Address> proxies, LogonTrackerConfig::LearnProxies learn)
     : proxies_{std::move(proxies)}, learn_{learn} {}
 
-void RelayDetector::add(Legs& legs, Leg leg) {
+void RelayDetector::weigh(Digests& digests, const KeyedDigest& digest, const Legs& legs) {
+  std::size_t bytes = legs.capacity() * sizeof(Leg) + kAllocationBytes;
+  for (const Leg& leg : legs) bytes += heap_bytes(leg.target) + heap_bytes(leg.names) + heap_bytes(leg.who);
+  digests.weigh(digest, bytes);
+}
+
+void RelayDetector::add(Digests& digests, const KeyedDigest& digest, Leg leg) {
+  Legs& legs = digests.at(digest);
   const auto same = [&](const Leg& known) { return known.connection == leg.connection && known.exchange == leg.exchange; };
   if (const auto known = std::ranges::find_if(legs, same); known != legs.end()) {
     *known = std::move(leg);
   } else if (legs.size() < kMaxLegs) {
     legs.push_back(std::move(leg));
   }
+  weigh(digests, digest, legs);
 }
 
 void RelayDetector::on_challenge(const Exchange& exchange) {
   const DecodedMessage& challenge = *exchange.challenge;
   if (!challenge.challenge_digest) return;
-  add(challenges_.at(*challenge.challenge_digest), leg_of(exchange, challenge));
+  add(challenges_, *challenge.challenge_digest, leg_of(exchange, challenge));
 }
 
 void RelayDetector::on_authenticate(const Exchange& exchange) {
   const DecodedMessage& authenticate = *exchange.authenticate;
-  if (authenticate.proof_digest) add(proofs_.at(*authenticate.proof_digest), leg_of(exchange, authenticate));
+  if (authenticate.proof_digest) add(proofs_, *authenticate.proof_digest, leg_of(exchange, authenticate));
   if (!exchange.challenge || !exchange.challenge->challenge_digest) return;
   Legs* legs = challenges_.find(*exchange.challenge->challenge_digest);
   if (legs == nullptr) return;
@@ -92,6 +101,7 @@ void RelayDetector::on_authenticate(const Exchange& exchange) {
     leg = leg_of(exchange, *exchange.challenge);
     leg.frame = frame;
   }
+  weigh(challenges_, *exchange.challenge->challenge_digest, *legs);
 }
 
 bool RelayDetector::is_same_conversation(const Leg& a, const Leg& b) {
@@ -121,7 +131,10 @@ bool RelayDetector::is_proxy(const Leg& victim, const Leg& target) {
   forwarder.http_only =
       forwarder.http_only && is_http(victim.carrier) && is_http(target.carrier) && same_host(victim.target, target.target);
   const bool known = std::ranges::find(forwarder.clients, victim.client.address) != forwarder.clients.end();
-  if (!known && forwarder.clients.size() < kLearnClients) forwarder.clients.push_back(victim.client.address);
+  if (!known && forwarder.clients.size() < kLearnClients) {
+    forwarder.clients.push_back(victim.client.address);
+    forwarders_.weigh(victim.server.address, forwarder.clients.capacity() * sizeof(Address) + kAllocationBytes);
+  }
   if (learn_ == LogonTrackerConfig::LearnProxies::no) return false;
   const std::uint64_t span = forwarder.last.ticks() - forwarder.first.ticks();
   return forwarder.clients.size() >= kLearnClients && span >= kLearnSeconds * FileTime::kTicksPerSecond && forwarder.one_target &&
@@ -177,9 +190,6 @@ void RelayDetector::judge(const Exchange& exchange, std::vector<event::Finding>&
   }
 }
 
-std::size_t RelayDetector::held_bytes() const {
-  constexpr std::size_t kUsualEntry = 512;
-  return (challenges_.size() + proofs_.size() + forwarders_.size()) * kUsualEntry;
-}
+std::size_t RelayDetector::held_bytes() const { return challenges_.bytes() + proofs_.bytes() + forwarders_.bytes(); }
 
 }  // namespace postern::observe

@@ -34,8 +34,10 @@ struct Leg {
 class RelayDetector {
  public:
   static constexpr std::size_t kMaxDigests = 16'384;
-  static constexpr std::size_t kMaxLegs = 4;  ///< kept of one value
+  static constexpr std::size_t kMaxDigestBytes = std::size_t{6} << 20;  ///< of challenges, and of proofs
+  static constexpr std::size_t kMaxLegs = 4;                            ///< kept of one value
   static constexpr std::size_t kMaxForwarders = 1'024;
+  static constexpr std::size_t kMaxForwarderBytes = std::size_t{1} << 20;
   static constexpr std::size_t kLearnClients = 5;       ///< different clients whose logons a proxy has forwarded
   static constexpr std::uint64_t kLearnSeconds = 600;   ///< and over how long
   static constexpr std::uint64_t kSameSeconds = 3'600;  ///< a challenge that comes back later is a repetition
@@ -61,7 +63,10 @@ class RelayDetector {
   };
   using Legs = std::vector<Leg>;
 
-  static void add(Legs& legs, Leg leg);
+  using Digests = BoundedTable<KeyedDigest, Legs>;
+
+  static void add(Digests& digests, const KeyedDigest& digest, Leg leg);
+  static void weigh(Digests& digests, const KeyedDigest& digest, const Legs& legs);
   /// True if the pair is one conversation that was seen twice: a second tap, or the two sides of an address translation.
   [[nodiscard]] static bool is_same_conversation(const Leg& a, const Leg& b);
   /// True if the host between is known to forward for a living; learns from the pair.
@@ -70,9 +75,9 @@ class RelayDetector {
 
   std::vector<Address> proxies_;
   LogonTrackerConfig::LearnProxies learn_;
-  BoundedTable<KeyedDigest, Legs> challenges_{kMaxDigests};
-  BoundedTable<KeyedDigest, Legs> proofs_{kMaxDigests};
-  BoundedTable<Address, Forwarder> forwarders_{kMaxForwarders};
+  Digests challenges_{kMaxDigests, kMaxDigestBytes};
+  Digests proofs_{kMaxDigests, kMaxDigestBytes};
+  BoundedTable<Address, Forwarder> forwarders_{kMaxForwarders, kMaxForwarderBytes};
 };
 
 }  // namespace postern::observe

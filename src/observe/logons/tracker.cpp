@@ -13,6 +13,7 @@
 #include "observe/logons/posture.hpp"
 #include "observe/logons/reasons.hpp"
 #include "observe/logons/relay.hpp"
+#include "observe/logons/weight.hpp"
 
 namespace postern::observe {
 namespace {
@@ -70,7 +71,11 @@ class LogonTracker::State {
     exchange.asks_proxy = exchange.asks_proxy || seen.asks_proxy;
     exchange.in_spnego = exchange.in_spnego || seen.in_spnego;
     if (!seen.offered_mechs.empty()) exchange.offered_mechs = seen.offered_mechs;
-    if (!decoded.type) return;
+    if (decoded.type) keep(exchange, seen, std::move(decoded));
+    weigh(exchanges_.find({connection.id, seen.exchange}));
+  }
+
+  void keep(Exchange& exchange, const MessageSeen& seen, DecodedMessage decoded) {
     switch (*decoded.type) {
       case wire::MessageType::negotiate:
         exchange.client_side = seen.from;
@@ -110,6 +115,7 @@ class LogonTracker::State {
       relays_.on_challenge(exchange);
     }
     relays_.on_authenticate(exchange);
+    weigh(exchanges_.find({connection.id, seen.exchange}));
   }
 
   void on_outcome(const Connection& connection, const OutcomeSeen& seen) {
@@ -143,7 +149,7 @@ class LogonTracker::State {
       case NoteSeen::Kind::signing_required: facts(connection).signing_required = true; return;
       case NoteSeen::Kind::signing_not_required: facts(connection).signing_required = false; return;
       case NoteSeen::Kind::mechs_offered:
-        if (seen.exchange == 0 || seen.from != Side::client) facts(connection).server_mechs = seen.detail;
+        if (seen.exchange == 0 || seen.from != Side::client) facts(connection).server_mechs = seen.detail.substr(0, kMaxKeptText);
         return;
       case NoteSeen::Kind::kerberos_token: facts(connection).kerberos_tried = true; return;
       case NoteSeen::Kind::rpc_call: return history_.on_rpc_call(connection, seen);
@@ -184,16 +190,16 @@ class LogonTracker::State {
 
   [[nodiscard]] const LogonTrackerCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t held_bytes() const {
-    constexpr std::size_t kUsualExchange = 3 * 1024;
     constexpr std::size_t kUsualConnection = 160;
-    return exchanges_.size() * kUsualExchange + connections_.size() * kUsualConnection + relays_.held_bytes() +
-           history_.held_bytes() + reasons_.held_bytes();
+    return exchange_bytes() + connections_.size() * kUsualConnection + relays_.held_bytes() + history_.held_bytes() +
+           reasons_.held_bytes();
   }
 
  private:
   struct Entry {
     Exchange exchange{};
     std::list<ExchangeId>::iterator place{};
+    std::size_t heap_bytes = 0;
   };
   using Entries = std::map<ExchangeId, Entry>;
 
@@ -229,6 +235,25 @@ class LogonTracker::State {
     at->second.exchange.last = moment;
     return at->second.exchange;
   }
+  [[nodiscard]] std::size_t exchange_bytes() const {
+    constexpr std::size_t kNodesBytes = 144;  // of map and list
+    return exchanges_.size() * (sizeof(Entry) + kNodesBytes) + exchange_heap_bytes_;
+  }
+  /// Counts what the exchange, which was touched last, holds; others may be closed for it.
+  void weigh(Entries::iterator at) {
+    const Exchange& exchange = at->second.exchange;
+    std::size_t bytes = heap_bytes(exchange.target) + heap_bytes(exchange.offered_mechs);
+    for (const auto* message : {&exchange.negotiate, &exchange.challenge, &exchange.authenticate}) {
+      if (*message) bytes += heap_bytes(**message);
+    }
+    for (const event::Finding& finding : exchange.findings) bytes += sizeof finding + heap_bytes(finding.text);
+    exchange_heap_bytes_ += bytes - at->second.heap_bytes;
+    at->second.heap_bytes = bytes;
+    while (exchange_bytes() > kMaxExchangeBytes && exchanges_.size() > 1) {
+      ++counters_.exchanges_evicted;
+      close(exchanges_.find(order_.front()));
+    }
+  }
   void touch(Entry& entry) { order_.splice(order_.end(), order_, entry.place); }
 
   template <typename Visit>
@@ -248,6 +273,7 @@ class LogonTracker::State {
 
   void close(Entries::iterator at) {
     Exchange exchange = std::move(at->second.exchange);
+    exchange_heap_bytes_ -= at->second.heap_bytes;
     order_.erase(at->second.place);
     exchanges_.erase(at);
     if (!exchange.authenticate) {
@@ -281,6 +307,7 @@ class LogonTracker::State {
   LogonTrackerCounters counters_{};
   FileTime now_{};
   Entries exchanges_;
+  std::size_t exchange_heap_bytes_ = 0;
   std::list<ExchangeId> order_;  ///< the one that was touched longest ago first
   std::map<std::uint64_t, ConnectionFacts> connections_;
   RelayDetector relays_;

@@ -48,14 +48,15 @@ struct LogonTrackerCounters {
   std::uint64_t messages = 0;
   std::uint64_t malformed = 0;
   std::uint64_t events = 0;
-  std::uint64_t exchanges_evicted = 0;     ///< more at once than kMaxExchanges
+  std::uint64_t exchanges_evicted = 0;     ///< more at once than kMaxExchanges, or than kMaxExchangeBytes hold
   std::uint64_t exchanges_unfinished = 0;  ///< ended before an AUTHENTICATE: no event
   std::uint64_t outcomes_unmatched = 0;
 };
 
 class LogonTracker final : public Witness {
  public:
-  static constexpr std::size_t kMaxExchanges = 8192;
+  static constexpr std::size_t kMaxExchanges = 4096;  ///< that have not ended, at once
+  static constexpr std::size_t kMaxExchangeBytes = std::size_t{20} << 20;
   static constexpr std::uint64_t kOutcomeSeconds = 30;    ///< of the capture's time, from AUTHENTICATE to "outcome unknown"
   static constexpr std::uint64_t kExchangeSeconds = 120;  ///< from an exchange's last message to its end
 

@@ -396,7 +396,25 @@ TEST(LogonTracker, R36_KeepsALimitedNumberOfExchangesAndCountsTheOthers) {
     tracker.on_message(connection, seen);
   }
   EXPECT_EQ(tracker.counters().exchanges_evicted, 10U);
-  EXPECT_LT(tracker.held_bytes(), 48U * 1024 * 1024);
+  EXPECT_LE(tracker.held_bytes(), LogonTracker::kMaxExchangeBytes);
+}
+
+TEST(LogonTracker, R36_ExchangesThatSayMuchAreFewerAtOnceAndTheOthersAreCounted) {
+  Collector collector;
+  LogonTracker tracker{test_config(), collector};
+  const Bytes message = negotiate_of({});
+  MessageSeen seen;
+  seen.message = message;
+  seen.moment = {1, FileTime{1}};
+  seen.target.assign(20'000, 'x');
+  Connection connection = connection_to(445);
+  for (std::uint64_t i = 1; i <= 2'000; ++i) {
+    connection.id = i;
+    tracker.on_message(connection, seen);
+    ASSERT_LE(tracker.held_bytes(), LogonTracker::kMaxExchangeBytes + 1024);
+  }
+  EXPECT_GT(tracker.counters().exchanges_evicted, 500U);
+  EXPECT_LT(tracker.counters().exchanges_evicted, 1'500U);
 }
 
 TEST(LogonTracker, ListsAMalformedMessageWithItsError) {
