@@ -52,7 +52,8 @@ int run(int argc, char** argv) {
   app.add_option("--store", options.store, "Count the logons into this inventory")->type_name("FILE");
   app.add_option("--proxy", options.proxies, "A host that forwards logons by trade: no relay findings for it")
       ->type_name("ADDRESS");
-  app.add_option("--memory-limit", memory, "For what is remembered of connections")->type_name("SIZE");
+  app.add_option("--memory-limit", memory, "For the whole process that reads files; 21M leave 1M for connections")
+      ->type_name("SIZE");
   app.add_flag("--statistics", options.statistics, "Say at the end what was seen and what was given up, on standard error");
   app.add_flag("--no-progress", no_progress, "No progress bar");
   app.footer(
