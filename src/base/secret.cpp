@@ -1,17 +1,8 @@
 #include "base/secret.hpp"
 
-#include <cstring>
-
 #include "base/declassify.hpp"
 
 namespace postern {
-
-void wipe(void* memory, std::size_t size) noexcept {
-  if (size == 0) return;
-  std::memset(memory, 0, size);
-  // The memory is an input of this empty statement, so the store above has a reader and stays.
-  asm volatile("" : : "r"(memory) : "memory");
-}
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,7 +15,12 @@
 namespace postern {
 
 /// Overwrites memory with zeros in a way that the optimiser keeps (R27).
-void wipe(void* memory, std::size_t size) noexcept;
+inline void wipe(void* memory, std::size_t size) noexcept {
+  if (size == 0) return;
+  std::memset(memory, 0, size);
+  // The memory is an input of this empty statement, so the store above has a reader and stays.
+  asm volatile("" : : "r"(memory) : "memory");
+}
 inline void wipe(MutableByteView bytes) noexcept { wipe(bytes.data(), bytes.size()); }
 
 /// True if both have the same length and bytes. Time depends on the length alone (R27).

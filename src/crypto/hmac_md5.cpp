@@ -2,22 +2,26 @@
 
 #include <algorithm>
 
+#include "crypto/md5_kernels.hpp"
+#include "crypto/padded_message.hpp"
+
 namespace postern::crypto {
 
 HmacMd5Key::HmacMd5Key(ByteView key) noexcept : inner_{kInitialHashState}, outer_{kInitialHashState} {
-  std::array<std::uint8_t, kHashBlockBytes> block{};
-  if (key.size() > block.size()) {
+  std::array<std::uint8_t, kHashBlockBytes> inner{};
+  if (key.size() > inner.size()) {
     Digest hashed = Md5::digest(key);
-    std::copy(hashed.begin(), hashed.end(), block.begin());
+    std::copy(hashed.begin(), hashed.end(), inner.begin());
     wipe(hashed);
   } else {
-    std::copy(key.begin(), key.end(), block.begin());
+    std::copy(key.begin(), key.end(), inner.begin());
   }
-  for (auto& byte : block) byte ^= kHmacInnerPad;
-  md5_compress(inner_, block);
-  for (auto& byte : block) byte ^= kHmacInnerPad ^ kHmacOuterPad;
-  md5_compress(outer_, block);
-  wipe(block);
+  std::array<std::uint8_t, kHashBlockBytes> outer;
+  for (std::size_t i = 0; i < inner.size(); ++i) outer[i] = inner[i] ^ kHmacOuterPad;
+  for (auto& byte : inner) byte ^= kHmacInnerPad;
+  detail::md5_kernels().two(inner_.data(), inner.data(), outer_.data(), outer.data(), 1);
+  wipe(inner);
+  wipe(outer);
 }
 
 HmacMd5Key::HmacMd5Key(HmacMd5Key&& other) noexcept : inner_{other.inner_}, outer_{other.outer_} {
@@ -52,10 +56,24 @@ Digest HmacMd5::finish() noexcept {
   return to_digest(outer_);
 }
 
+Digest hmac_md5(const HmacMd5Key& key, std::span<const ByteView> parts) noexcept {
+  if (!PaddedMessage::fits(parts)) {
+    HmacMd5 mac{key};
+    for (const ByteView part : parts) mac.update(part);
+    return mac.finish();
+  }
+  const PaddedMessage message{parts};
+  detail::Rc4Walk no_cipher{};
+  HashState mac;
+  detail::md5_kernels().message({key.inner().data(), key.outer().data(), message.blocks(), message.count(), nullptr, nullptr, 0},
+                                no_cipher, mac.data());
+  const Digest digest = to_digest(mac);
+  wipe(mac.data(), sizeof mac);
+  return digest;
+}
+
 Digest hmac_md5(const HmacMd5Key& key, std::initializer_list<ByteView> parts) noexcept {
-  HmacMd5 mac{key};
-  for (const ByteView part : parts) mac.update(part);
-  return mac.finish();
+  return hmac_md5(key, std::span{parts.begin(), parts.size()});
 }
 
 Digest hmac_md5(ByteView key, std::initializer_list<ByteView> parts) noexcept {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 
 #include "base/bytes.hpp"
 #include "crypto/md5.hpp"
@@ -70,7 +71,8 @@ class HmacMd5 {
   HashState outer_;
 };
 
-/// The MAC of the parts one after the other.
+/// The MAC of the parts one after the other. What PaddedMessage takes goes through a kernel in one piece.
+[[nodiscard]] Digest hmac_md5(const HmacMd5Key& key, std::span<const ByteView> parts) noexcept;
 [[nodiscard]] Digest hmac_md5(const HmacMd5Key& key, std::initializer_list<ByteView> parts) noexcept;
 [[nodiscard]] Digest hmac_md5(ByteView key, std::initializer_list<ByteView> parts) noexcept;
 

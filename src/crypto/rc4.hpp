@@ -7,11 +7,11 @@
 
 #include "base/bytes.hpp"
 #include "base/declassify.hpp"
+#include "crypto/rc4_walk.hpp"
 
 namespace postern::crypto {
 
 namespace detail {
-class WideRc4;
 class Rc4Four;
 }  // namespace detail
 
@@ -40,6 +40,14 @@ class Rc4 {
   /// For a receiver whose message turns out to be forged; `bytes` is at most what this cipher has given since it was made.
   void rewind(std::size_t bytes) noexcept;
 
+  /// For kernels that take bytes off the stream by themselves: where it stands, until end() is told where it has come to. Nothing
+  /// else may be called in between.
+  [[nodiscard]] detail::Rc4Walk begin() noexcept { return detail::Rc4Walk::at(cells_.data(), i_, j_); }
+  void end(const detail::Rc4Walk& walk) noexcept {
+    i_ = static_cast<std::uint8_t>(walk.next - 1);
+    j_ = static_cast<std::uint8_t>(walk.j);
+  }
+
   /// Whether apply() would not abort.
   [[nodiscard]] bool may_apply(ByteView in, MutableByteView out) const noexcept {
     // Live cells are a permutation, so no two are equal; those of a moved-from cipher are all zero.
@@ -48,7 +56,6 @@ class Rc4 {
 
  private:
   friend class StateAccess;
-  friend class detail::WideRc4;
   friend class detail::Rc4Four;
 
   using Cells = std::array<std::uint8_t, 256>;

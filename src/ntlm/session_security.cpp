@@ -22,6 +22,7 @@ constexpr std::uint32_t kSignatureVersion = 1;
 constexpr std::size_t kChecksumOffset = 4;
 constexpr std::size_t kChecksumBytes = 8;
 constexpr std::size_t kCrcOffset = 8;
+constexpr std::size_t kCrcBytes = 4;
 constexpr std::size_t kSeqNumOffset = 12;
 constexpr std::string_view kSignatureField = "MessageSignature";
 
@@ -50,15 +51,19 @@ crypto::Rc4& SessionSecurity::Stream::stream() {
   return *handle;
 }
 
+std::array<std::uint8_t, sizeof(std::uint32_t)> SessionSecurity::Stream::sequence_number() const {
+  std::array<std::uint8_t, sizeof next> bytes{};
+  store_le(bytes.data(), next);
+  return bytes;
+}
+
 /// The checksum of one message under way: HMAC-MD5 over SeqNum and message, or CRC-32 over the message.
 class SessionSecurity::Mac {
  public:
   explicit Mac(const Stream& stream) {
     if (!stream.signing_key) return;
     hmac_.emplace(*stream.signing_key);
-    std::array<std::uint8_t, sizeof stream.next> sequence_number{};
-    store_le(sequence_number.data(), stream.next);
-    hmac_->update(sequence_number);
+    hmac_->update(stream.sequence_number());
   }
   void update(ByteView bytes) {
     if (hmac_) {
@@ -80,8 +85,13 @@ class SessionSecurity::Mac {
     crc_.update(out);
   }
 
-  [[nodiscard]] crypto::Digest hmac() { return hmac_->finish(); }
-  [[nodiscard]] std::uint32_t crc() const { return crc_.value(); }
+  /// The HMAC, or the CRC in the first bytes.
+  [[nodiscard]] crypto::Digest checksum() {
+    if (hmac_) return hmac_->finish();
+    crypto::Digest bytes{};
+    store_le(bytes.data(), crc_.value());
+    return bytes;
+  }
 
  private:
   std::optional<crypto::HmacMd5> hmac_{};
@@ -143,31 +153,28 @@ void SessionSecurity::count(Stream& stream) const {
 /// is sealed before that, with the stream that the message before has left: the specification's order of steps, and that of
 /// gss-ntlmssp.
 crypto::Rc4 SessionSecurity::datagram_stream(const Stream& stream) const {
-  std::array<std::uint8_t, sizeof stream.next> sequence_number{};
-  store_le(sequence_number.data(), stream.next);
   crypto::Md5 md5;
   md5.update(stream.sealing_key.reveal().first(stream.sealing_key_bytes));
-  md5.update(sequence_number);
+  md5.update(stream.sequence_number());
   auto key = md5.finish();
   crypto::Rc4 rekeyed{key};
   wipe(key);
   return rekeyed;
 }
 
-MessageSignature SessionSecurity::close_sending(Stream& stream, Mac& mac) const {
+MessageSignature SessionSecurity::close_sending(Stream& stream, const crypto::Digest& checksum) const {
   SignatureBytes signature{};
   store_le(signature.data(), kSignatureVersion);
   if (extended()) {
     if (is_datagram()) stream.handle = datagram_stream(stream);
-    const auto hmac = mac.hmac();
-    std::copy_n(hmac.begin(), kChecksumBytes, signature.begin() + kChecksumOffset);
+    std::copy_n(checksum.begin(), kChecksumBytes, signature.begin() + kChecksumOffset);
     if (negotiated_.has(NegotiateFlag::key_exchange)) {
       stream.stream().apply(MutableByteView{signature}.subspan(kChecksumOffset, kChecksumBytes));
     }
     store_le(signature.data() + kSeqNumOffset, stream.next);
   } else {
     // MS-NLMP 3.4.4.1: RandomPad, CRC-32 and SeqNum run through RC4; then the pad is zero on the wire.
-    store_le(signature.data() + kCrcOffset, mac.crc());
+    std::copy_n(checksum.begin(), kCrcBytes, signature.begin() + kCrcOffset);
     store_le(signature.data() + kSeqNumOffset, stream.next);
     stream.stream().apply(MutableByteView{signature}.subspan(kChecksumOffset));
     store_le(signature.data() + kChecksumOffset, std::uint32_t{0});
@@ -177,9 +184,8 @@ MessageSignature SessionSecurity::close_sending(Stream& stream, Mac& mac) const 
 }
 
 /// Leaves the stream where it was before the signature if that is refused.
-Result<void> SessionSecurity::close_receiving(Stream& stream, Mac& mac, ByteView signature) const {
+Result<void> SessionSecurity::close_receiving(Stream& stream, crypto::Digest expected, ByteView signature) const {
   if (extended()) {
-    auto expected = mac.hmac();
     const MutableByteView checksum = MutableByteView{expected}.first(kChecksumBytes);
     const bool encrypted = negotiated_.has(NegotiateFlag::key_exchange);
     std::optional<crypto::Rc4> rekeyed;
@@ -198,10 +204,8 @@ Result<void> SessionSecurity::close_receiving(Stream& stream, Mac& mac, ByteView
   std::ranges::copy(signature, opened.begin());
   const MutableByteView encrypted = MutableByteView{opened}.subspan(kChecksumOffset);
   stream.stream().apply(encrypted);
-  std::array<std::uint8_t, sizeof(std::uint32_t)> crc{};
-  store_le(crc.data(), mac.crc());
   Result<void> verdict;
-  if (!constant_time_equal(crc, ByteView{opened}.subspan(kCrcOffset, crc.size()))) {
+  if (!constant_time_equal(ByteView{expected}.first(kCrcBytes), ByteView{opened}.subspan(kCrcOffset, kCrcBytes))) {
     verdict = signature_wrong();
   } else {
     verdict = check_order(load_le<std::uint32_t>(opened.data() + kSeqNumOffset), stream.next);
@@ -214,12 +218,19 @@ Result<void> SessionSecurity::close_receiving(Stream& stream, Mac& mac, ByteView
   return {};
 }
 
+crypto::Digest SessionSecurity::checksum_of(const Stream& stream, std::span<const ByteView> parts) {
+  if (stream.signing_key && parts.size() == 1) {
+    return crypto::hmac_md5(*stream.signing_key, {stream.sequence_number(), parts.front()});
+  }
+  Mac mac{stream};
+  for (const ByteView part : parts) mac.update(part);
+  return mac.checksum();
+}
+
 Result<MessageSignature> SessionSecurity::sign(std::span<const ByteView> parts) {
   Stream& stream = sender();
   POSTERN_CHECK(check_sendable(stream, can_sign()));
-  Mac mac{stream};
-  for (const ByteView part : parts) mac.update(part);
-  return close_sending(stream, mac);
+  return close_sending(stream, checksum_of(stream, parts));
 }
 
 Result<MessageSignature> SessionSecurity::sign(ByteView message) { return sign({&message, 1}); }
@@ -227,9 +238,7 @@ Result<MessageSignature> SessionSecurity::sign(ByteView message) { return sign({
 Result<void> SessionSecurity::verify(std::span<const ByteView> parts, ByteView signature) {
   Stream& stream = receiver();
   POSTERN_CHECK(check_receivable(stream, can_sign(), signature));
-  Mac mac{stream};
-  for (const ByteView part : parts) mac.update(part);
-  return close_receiving(stream, mac, signature);
+  return close_receiving(stream, checksum_of(stream, parts), signature);
 }
 
 Result<void> SessionSecurity::verify(ByteView message, ByteView signature) { return verify({&message, 1}, signature); }
@@ -255,6 +264,11 @@ Result<MessageSignature> SessionSecurity::seal(std::span<const Segment> segments
   Stream& stream = sender();
   POSTERN_CHECK(check_sendable(stream, can_seal()));
   POSTERN_CHECK(check_sizes(segments));
+  if (stream.signing_key && segments.size() == 1 && is_sealed(segments.front())) {
+    const Segment& whole = segments.front();
+    return close_sending(
+        stream, crypto::mac_and_encrypt(*stream.signing_key, stream.sequence_number(), stream.stream(), whole.in, whole.out));
+  }
   Mac mac{stream};
   for (const Segment& segment : segments) {
     if (is_sealed(segment)) {
@@ -263,7 +277,7 @@ Result<MessageSignature> SessionSecurity::seal(std::span<const Segment> segments
       mac.update(segment.in);
     }
   }
-  return close_sending(stream, mac);
+  return close_sending(stream, mac.checksum());
 }
 
 Result<MessageSignature> SessionSecurity::seal(ByteView message, MutableByteView sealed) {
@@ -284,7 +298,7 @@ Result<void> SessionSecurity::unseal(std::span<const Segment> segments, ByteView
       mac.update(segment.in);
     }
   }
-  auto verdict = close_receiving(stream, mac, signature);
+  auto verdict = close_receiving(stream, mac.checksum(), signature);
   if (verdict) return verdict;
   for (const Segment& segment : std::views::reverse(segments)) {
     if (!is_sealed(segment)) continue;

@@ -5,6 +5,7 @@
 // in which they travel. No call allocates, except for the text of an error.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -111,6 +112,7 @@ class SessionSecurity {
     bool used_up = false;
 
     crypto::Rc4& stream();
+    [[nodiscard]] std::array<std::uint8_t, sizeof(std::uint32_t)> sequence_number() const;  ///< as it is signed
   };
   class Mac;
 
@@ -126,8 +128,9 @@ class SessionSecurity {
   [[nodiscard]] Result<void> check_sendable(const Stream& stream, bool asked_for_is_negotiated) const;
   [[nodiscard]] Result<void> check_receivable(const Stream& stream, bool asked_for_is_negotiated, ByteView signature) const;
   void count(Stream& stream) const;
-  [[nodiscard]] MessageSignature close_sending(Stream& stream, Mac& mac) const;
-  [[nodiscard]] Result<void> close_receiving(Stream& stream, Mac& mac, ByteView signature) const;
+  [[nodiscard]] static crypto::Digest checksum_of(const Stream& stream, std::span<const ByteView> parts);
+  [[nodiscard]] MessageSignature close_sending(Stream& stream, const crypto::Digest& checksum) const;
+  [[nodiscard]] Result<void> close_receiving(Stream& stream, crypto::Digest expected, ByteView signature) const;
   [[nodiscard]] crypto::Rc4 datagram_stream(const Stream& stream) const;
   void reset(Stream& stream, Counters counters) const;
 

@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "crypto/padded_message.hpp"
 #include "crypto/reference.hpp"
 #include "support/paths.hpp"
 
 namespace postern::crypto {
 namespace {
+
+constexpr std::size_t kSomeBlocksBytes = 320;
 
 struct Sealed {
   Bytes text;
@@ -72,29 +75,29 @@ void expect_agreement(const Start& start, ByteView text) {
   }
 }
 
-TEST(SealKernel, AgreesWithItsPlainTwinAtEveryLengthTo300AndAcrossTheThreshold) {
-  const Bytes text = reference::RandomBytes{20}(kSealKernelFromBytes + 300);
+TEST(SealKernel, AgreesWithItsPlainTwinAtEveryLengthTo300AndSomeBlocksMore) {
+  const Bytes text = reference::RandomBytes{20}(kSomeBlocksBytes + 300);
   for (std::size_t size = 0; size <= text.size(); ++size) expect_agreement({}, ByteView{text}.first(size));
 }
 
 TEST(SealKernel, AgreesWithItsPlainTwinWhereverTheHashStands) {
-  const Bytes text = reference::RandomBytes{21}(kSealKernelFromBytes + 64);
+  const Bytes text = reference::RandomBytes{21}(kSomeBlocksBytes + 64);
   for (std::size_t hashed = 0; hashed <= 130; ++hashed) {
-    for (const std::size_t size : {kSealKernelFromBytes, kSealKernelFromBytes + 37}) {
+    for (const std::size_t size : {kSomeBlocksBytes, kSomeBlocksBytes + 37}) {
       expect_agreement({.hashed = hashed, .ciphered = hashed % 5}, ByteView{text}.first(size));
     }
   }
 }
 
 TEST(SealKernel, AgreesWithItsPlainTwinWhereverTheCipherStands) {
-  const Bytes text = reference::RandomBytes{22}(kSealKernelFromBytes + 64);
+  const Bytes text = reference::RandomBytes{22}(kSomeBlocksBytes + 64);
   for (std::size_t ciphered = 0; ciphered <= 260; ++ciphered) {
-    expect_agreement({.hashed = ciphered % 7, .ciphered = ciphered}, ByteView{text}.first(kSealKernelFromBytes + ciphered % 64));
+    expect_agreement({.hashed = ciphered % 7, .ciphered = ciphered}, ByteView{text}.first(kSomeBlocksBytes + ciphered % 64));
   }
 }
 
 TEST(SealKernel, AgreesWithItsPlainTwinAtAnyAddress) {
-  const Bytes text = reference::RandomBytes{23}(kSealKernelFromBytes + 8);
+  const Bytes text = reference::RandomBytes{23}(kSomeBlocksBytes + 8);
   for (std::size_t in = 0; in < 9; ++in) {
     for (std::size_t out = 0; out < 9; ++out) {
       expect_agreement({.hashed = 4, .ciphered = in + out, .in_offset = in, .out_offset = out}, text);
@@ -102,9 +105,40 @@ TEST(SealKernel, AgreesWithItsPlainTwinAtAnyAddress) {
   }
 }
 
+TEST(SealKernel, AWholeMessageIsSealedAsInPiecesAtEveryLengthTo300AndWhereItIsTooLongForOneCall) {
+  constexpr std::size_t kLongest = PaddedMessage::kMaxBytes + 70;
+  const Bytes text = reference::RandomBytes{26}(kLongest);
+  const HmacMd5Key key{as_bytes("signing key")};
+  for (const std::size_t head : {0uz, 4uz, 59uz}) {
+    for (std::size_t size = 0; size <= kLongest; size += size < 300 || size > kLongest - 150 ? 1 : 13) {
+      const Bytes before(head, 0x5a);
+      HmacMd5 mac{key};
+      mac.update(before);
+      Rc4 twin{as_bytes("sealing key")};
+      Bytes expected(size);
+      plain_seal(mac, twin, ByteView{text}.first(size), expected);
+      const Digest expected_mac = mac.finish();
+      Bytes expected_next(16);
+      twin.apply(expected_next);
+
+      for (const Place place : {Place::apart, Place::in_place}) {
+        Rc4 cipher{as_bytes("sealing key")};
+        Bytes in = to_bytes(ByteView{text}.first(size));
+        Bytes apart(size);
+        const MutableByteView out = place == Place::in_place ? in : apart;
+        ASSERT_EQ(mac_and_encrypt(key, before, cipher, in, out), expected_mac) << head << ' ' << size;
+        ASSERT_TRUE(std::ranges::equal(out, expected)) << head << ' ' << size;
+        Bytes next(16);
+        cipher.apply(next);
+        ASSERT_EQ(next, expected_next) << head << ' ' << size;
+      }
+    }
+  }
+}
+
 TEST(SealKernel, RewindTakesBackWhatWasDecryptedInOnePass) {
   const HmacMd5Key key{as_bytes("Jefe")};
-  for (const std::size_t size : {kSealKernelFromBytes, std::size_t{1001}, std::size_t{5000}}) {
+  for (const std::size_t size : {kSomeBlocksBytes, std::size_t{1001}, std::size_t{5000}}) {
     Rc4 cipher{as_bytes("sealing key")};
     Rc4 before = cipher.duplicate();
     HmacMd5 mac{key};
@@ -135,8 +169,7 @@ TEST(SealKernel, TextInPiecesIsSealedAndUnsealedAsTheWhole) {
 
 TEST(SealKernel, AgreesWithOpensslAndNettleAndUnsealsWhatItSealed) {
   reference::RandomBytes random{25};
-  for (const std::size_t size :
-       {std::size_t{64}, kSealKernelFromBytes, std::size_t{1024}, std::size_t{16384}, std::size_t{65537}}) {
+  for (const std::size_t size : {std::size_t{64}, kSomeBlocksBytes, std::size_t{1024}, std::size_t{16384}, std::size_t{65537}}) {
     const Bytes signing_key = random(16);
     const Bytes sealing_key = random(16);
     const Bytes sequence_number = random(4);
@@ -200,13 +233,15 @@ TEST(SealKernelDeath, TextsOfUnequalSizeAndMovedFromCiphersAbort) {
   const HmacMd5Key key{as_bytes("Jefe")};
   HmacMd5 mac{key};
   Rc4 cipher{as_bytes("Key")};
-  Bytes longer(kSealKernelFromBytes + 1);
-  Bytes shorter(kSealKernelFromBytes);
+  Bytes longer(kSomeBlocksBytes + 1);
+  Bytes shorter(kSomeBlocksBytes);
   EXPECT_DEATH(mac_and_encrypt(mac, cipher, longer, shorter), "");
   EXPECT_DEATH(decrypt_and_mac(mac, cipher, longer, shorter), "");
+  EXPECT_DEATH((void)mac_and_encrypt(key, {}, cipher, longer, shorter), "");
   const Rc4 moved{std::move(cipher)};
   EXPECT_DEATH(mac_and_encrypt(mac, cipher, longer, longer), "");  // NOLINT(bugprone-use-after-move): the subject
   EXPECT_DEATH(decrypt_and_mac(mac, cipher, longer, longer), "");
+  EXPECT_DEATH((void)mac_and_encrypt(key, {}, cipher, longer, longer), "");
 }
 
 }  // namespace
