@@ -1,8 +1,8 @@
 #include "api/environment.hpp"
 
-#include <cerrno>
 #include <chrono>
-#include <sys/random.h>
+
+#include "entropy/entropy.hpp"
 
 namespace postern::api {
 
@@ -19,13 +19,7 @@ Outcome<postern_status> Environment::fill_random(MutableByteView bytes) const {
     if (given_.random(given_.user_data, bytes.data(), bytes.size()) == 0) return POSTERN_OK;
     return refuse(POSTERN_INTERNAL, "environment", "the caller's random source failed");
   }
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t count = ::getrandom(bytes.data() + filled, bytes.size() - filled, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return refuse(POSTERN_INTERNAL, "environment", "the kernel gives no random numbers");
-    filled += static_cast<std::size_t>(count);
-  }
+  if (!entropy::fill(bytes)) return refuse(POSTERN_INTERNAL, "environment", "the kernel gives no random numbers");
   return POSTERN_OK;
 }
 

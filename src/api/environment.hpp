@@ -15,7 +15,7 @@ class Environment {
   /// `given` may be null.
   [[nodiscard]] static Outcome<Environment> read(const postern_environment* given);
 
-  /// From getrandom(2) unless the caller has said otherwise.
+  /// From getrandom(2), of which each thread keeps some bytes (entropy::Reserve), unless the caller has said otherwise.
   [[nodiscard]] Outcome<postern_status> fill_random(MutableByteView bytes) const;
   [[nodiscard]] FileTime now() const;
 

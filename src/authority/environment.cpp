@@ -1,9 +1,9 @@
 #include "authority/environment.hpp"
 
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <sys/random.h>
+
+#include "entropy/entropy.hpp"
 
 namespace postern::authority {
 
@@ -18,14 +18,7 @@ std::uint64_t SystemEnvironment::monotonic_ticks() {
 }
 
 void SystemEnvironment::random(MutableByteView out) {
-  while (!out.empty()) {
-    const ssize_t got = ::getrandom(out.data(), out.size(), 0);
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      std::abort();
-    }
-    out = out.subspan(static_cast<std::size_t>(got));
-  }
+  if (!entropy::fill(out)) std::abort();
 }
 
 }  // namespace postern::authority

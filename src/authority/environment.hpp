@@ -34,7 +34,8 @@ class Environment {
   }
 };
 
-/// clock_gettime and getrandom. A system that gives no randomness ends the process: nothing can be minted then.
+/// clock_gettime and getrandom, of which each thread keeps some bytes (entropy::Reserve). A system that gives no randomness ends
+/// the process: nothing can be minted then.
 class SystemEnvironment final : public Environment {
  public:
   [[nodiscard]] FileTime now() override;
