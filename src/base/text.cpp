@@ -64,7 +64,7 @@ char32_t take_utf8(std::string_view& text) {
   return point;
 }
 
-void append_utf16le(Bytes& out, char32_t point) {
+void append_point(Bytes& out, char32_t point) {
   const auto put = [&out](char32_t unit) {
     out.push_back(static_cast<std::uint8_t>(unit));
     out.push_back(static_cast<std::uint8_t>(unit >> 8));
@@ -92,15 +92,43 @@ Decoded decode_utf16le(ByteView text, std::size_t i) {
   return {kInvalid, 2};
 }
 
-/// Names are ASCII nearly always, and then there is nothing to decode: how many characters at the front are.
-std::size_t ascii_prefix(std::string_view text) {
-  const auto end = std::ranges::find_if(text, [](char letter) { return static_cast<std::uint8_t>(letter) >= 0x80; });
-  return static_cast<std::size_t>(end - text.begin());
+/// Four bytes to four code units of 16 bits, and back.
+constexpr std::uint64_t widen_four(std::uint64_t bytes) {
+  bytes &= 0xffff'ffff;
+  bytes = (bytes | bytes << 16) & 0x0000'ffff'0000'ffff;
+  return (bytes | bytes << 8) & 0x00ff'00ff'00ff'00ff;
 }
-std::size_t ascii_prefix_utf16le(ByteView text) {
+constexpr std::uint32_t narrow_four(std::uint64_t units) {
+  units = (units | units >> 8) & 0x0000'ffff'0000'ffff;
+  return static_cast<std::uint32_t>(units | units >> 16);
+}
+static_assert(widen_four(0xffff'ffff'4443'4241) == 0x0044'0043'0042'0041);
+static_assert(narrow_four(0x0044'0043'0042'0041) == 0x4443'4241);
+
+/// Names are ASCII nearly always, and then there is nothing to decode: eight characters at a time. How many were widened to `out`,
+/// which has room for all.
+std::size_t widen_ascii(std::string_view text, std::uint8_t* out) {
+  const ByteView bytes = as_bytes(text);
   std::size_t i = 0;
-  while (i + 2 <= text.size() && text[i] < 0x80 && text[i + 1] == 0) i += 2;
-  return i / 2;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    const auto eight = load_le<std::uint64_t>(&bytes[i]);
+    if ((eight & 0x8080'8080'8080'8080) != 0) break;
+    store_le(out + 2 * i, widen_four(eight));
+    store_le(out + 2 * i + 8, widen_four(eight >> 32));
+  }
+  for (; i < bytes.size() && bytes[i] < 0x80; ++i) store_le(out + 2 * i, std::uint16_t{bytes[i]});
+  return i;
+}
+/// Four characters at a time; how many were narrowed to `out`, which has room for all.
+std::size_t narrow_ascii(ByteView text, char* out) {
+  std::size_t i = 0;
+  for (; 2 * i + 8 <= text.size(); i += 4) {
+    const auto four = load_le<std::uint64_t>(&text[2 * i]);
+    if ((four & 0xff80'ff80'ff80'ff80) != 0) break;
+    store_le(reinterpret_cast<std::uint8_t*>(out + i), narrow_four(four));
+  }
+  for (; 2 * i + 2 <= text.size() && text[2 * i] < 0x80 && text[2 * i + 1] == 0; ++i) out[i] = static_cast<char>(text[2 * i]);
+  return i;
 }
 
 constexpr std::array<std::uint16_t, 128> kCodePage850{
@@ -119,27 +147,36 @@ static_assert(std::ranges::is_sorted(kUpperCaseRuns, {}, &UpperCaseRun::first));
 
 Result<Bytes> utf8_to_utf16le(std::string_view text, std::string_view field) {
   Bytes out;
-  out.reserve(text.size() * 2);  // worst case: one byte of ASCII becomes one code unit
+  POSTERN_CHECK(append_utf16le(out, text, field));
+  return out;
+}
+
+Result<void> append_utf16le(Bytes& out, std::string_view text, std::string_view field) {
   const std::size_t size = text.size();
-  const std::size_t plain = ascii_prefix(text);
-  out.resize(plain * 2);
-  for (std::size_t i = 0; i < plain; ++i) out[2 * i] = static_cast<std::uint8_t>(text[i]);
+  const std::size_t before = out.size();
+  out.resize(before + 2 * size);  // worst case: one byte of ASCII becomes one code unit
+  const std::size_t plain = widen_ascii(text, out.data() + before);
+  if (plain == size) return {};
+  out.resize(before + 2 * plain);
   text.remove_prefix(plain);
   while (!text.empty()) {
     const std::size_t offset = size - text.size();
     const char32_t point = take_utf8(text);
-    if (point == kInvalid) return fail(ErrorCode::invalid_input, field, offset, "not valid UTF-8");
-    append_utf16le(out, point);
+    if (point == kInvalid) {
+      out.resize(before);
+      return fail(ErrorCode::invalid_input, field, offset, "not valid UTF-8");
+    }
+    append_point(out, point);
   }
-  return out;
+  return {};
 }
 
 Result<std::string> utf16le_to_utf8(ByteView text, std::string_view field, std::size_t offset) {
   if (text.size() % 2 != 0) return fail(ErrorCode::malformed, field, offset, "UTF-16 text of odd length");
-  const std::size_t plain = ascii_prefix_utf16le(text);
-  std::string out(plain, '\0');
-  for (std::size_t i = 0; i < plain; ++i) out[i] = static_cast<char>(text[2 * i]);
+  std::string out(text.size() / 2, '\0');
+  const std::size_t plain = narrow_ascii(text, out.data());
   if (plain * 2 == text.size()) return out;
+  out.resize(plain);
   out.reserve(plain + (text.size() / 2 - plain) * 3);  // worst case: one code unit becomes three bytes
   for (std::size_t i = plain * 2; i < text.size();) {
     const Decoded decoded = decode_utf16le(text, i);

@@ -14,6 +14,8 @@ namespace postern {
 
 /// UTF-8 to UTF-16LE. Refuses what is not UTF-8 (over-long forms, surrogates, past U+10FFFF) (R2).
 [[nodiscard]] Result<Bytes> utf8_to_utf16le(std::string_view text, std::string_view field);
+/// The same behind what `out` holds, which stays as it was if the text is refused.
+[[nodiscard]] Result<void> append_utf16le(Bytes& out, std::string_view text, std::string_view field);
 
 /// UTF-16LE to UTF-8. Refuses an odd number of bytes and lone surrogates (R2). U+0000 passes: the caller decides.
 [[nodiscard]] Result<std::string> utf16le_to_utf8(ByteView text, std::string_view field, std::size_t offset = 0);

@@ -57,8 +57,7 @@ Result<TargetInfo> answer_target_info(const wire::ChallengeMessage& challenge, c
     builder.add(AvId::channel_bindings, config.channel_bindings.value_or(ChannelBindingHash{}).bytes());
   }
   if (!config.target_name.empty()) {
-    POSTERN_TRY(target_name, utf8_to_utf16le(config.target_name, "MsvAvTargetName"));
-    builder.add(AvId::target_name, target_name);
+    POSTERN_CHECK(builder.add_text(AvId::target_name, config.target_name));
   }
   return TargetInfo{std::move(builder).finish(), server_time.value_or(now), server_time.has_value()};
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/reader.hpp"
+#include "base/text.hpp"
 
 namespace postern::wire {
 namespace {
@@ -41,6 +42,8 @@ static_assert(
       return true;
     }(),
     "a row's place is its id");
+
+static_assert(std::size(kRows) == AvPairs::kDefinedIds);
 
 const Row* row_of(AvId id) {
   const auto place = static_cast<std::size_t>(id);
@@ -80,6 +83,7 @@ Result<AvPairs> AvPairs::parse(ByteView list, std::string_view field, std::size_
         POSTERN_CHECK(
             tolerate(anomalies, Error{ErrorCode::duplicate, field, base + offset, std::string{row->name} + " comes twice", {}}));
       }
+      if ((seen & bit) == 0) parsed.header_at_[static_cast<std::uint16_t>(id)] = static_cast<std::uint32_t>(offset + 1);
       seen |= bit;
       if (row->rule == ValueRule::exact && length != row->size) {
         return fail(ErrorCode::malformed, field, base + offset, std::string{row->name} + " has the wrong size");
@@ -97,13 +101,12 @@ Result<AvPairs> AvPairs::parse(ByteView list, std::string_view field, std::size_
   return parsed;
 }
 
-AvPair AvPairs::pair_at(std::size_t offset) const {
-  const std::uint8_t* header = &pairs_[offset];
-  return {static_cast<AvId>(load_le<std::uint16_t>(header)),
-          pairs_.subspan(offset + kHeaderBytes, load_le<std::uint16_t>(header + 2))};
-}
-
 std::optional<ByteView> AvPairs::find(AvId id) const {
+  if (static_cast<std::size_t>(id) < header_at_.size()) {
+    const std::size_t place = header_at_[static_cast<std::size_t>(id)];
+    if (place == 0 || id == AvId::eol) return std::nullopt;
+    return pair_at(place - 1).value;
+  }
   for (std::size_t i = 0; i < pairs_.size();) {
     const AvPair pair = pair_at(i);
     if (pair.id == id) return pair.value;
@@ -126,11 +129,25 @@ std::optional<FileTime> AvPairs::timestamp() const {
 AvPairsBuilder& AvPairsBuilder::add(AvId id, ByteView value) {
   assert(value.size() <= std::numeric_limits<std::uint16_t>::max());
   const std::size_t at = out_.size();
-  out_.resize(at + AvPairs::kHeaderBytes);
+  out_.resize(at + AvPairs::kHeaderBytes + value.size());
   store_le(&out_[at], static_cast<std::uint16_t>(id));
   store_le(&out_[at + 2], static_cast<std::uint16_t>(value.size()));
-  out_.insert(out_.end(), value.begin(), value.end());
+  std::ranges::copy(value, out_.begin() + static_cast<std::ptrdiff_t>(at + AvPairs::kHeaderBytes));
   return *this;
+}
+
+Result<void> AvPairsBuilder::add_text(AvId id, std::string_view utf8) {
+  const std::size_t at = out_.size();
+  out_.resize(at + AvPairs::kHeaderBytes);
+  if (auto appended = append_utf16le(out_, utf8, name_of(id)); !appended) [[unlikely]] {
+    out_.resize(at);
+    return appended;
+  }
+  const std::size_t size = out_.size() - at - AvPairs::kHeaderBytes;
+  assert(size <= std::numeric_limits<std::uint16_t>::max());
+  store_le(&out_[at], static_cast<std::uint16_t>(id));
+  store_le(&out_[at + 2], static_cast<std::uint16_t>(size));
+  return {};
 }
 
 AvPairsBuilder& AvPairsBuilder::add_flags(std::uint32_t flags) {

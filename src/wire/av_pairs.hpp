@@ -1,6 +1,7 @@
 // AV pairs: the target information of a CHALLENGE and of an NTLMv2 response (MS-NLMP 2.2.2.1).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,6 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "base/file_time.hpp"
+#include "base/reader.hpp"
 #include "base/result.hpp"
 #include "wire/anomalies.hpp"
 
@@ -47,6 +49,7 @@ class AvPairs {
   static constexpr std::size_t kFlagsBytes = 4;
   static constexpr std::size_t kTimestampBytes = 8;
   static constexpr std::size_t kChannelBindingsBytes = 16;
+  static constexpr std::size_t kDefinedIds = 11;
 
   AvPairs() = default;
 
@@ -77,9 +80,14 @@ class AvPairs {
   [[nodiscard]] bool empty() const { return pairs_.empty(); }
 
  private:
-  [[nodiscard]] AvPair pair_at(std::size_t offset) const;
+  [[nodiscard]] AvPair pair_at(std::size_t offset) const {
+    const std::uint8_t* header = &pairs_[offset];
+    return {static_cast<AvId>(load_le<std::uint16_t>(header)),
+            pairs_.subspan(offset + kHeaderBytes, load_le<std::uint16_t>(header + 2))};
+  }
 
   ByteView pairs_{};
+  std::array<std::uint32_t, kDefinedIds> header_at_{};  ///< one more than the place of the first pair of each defined id; 0: none
 };
 
 /// Builds a list. Pairs are written in the order of the calls.
@@ -91,6 +99,8 @@ class AvPairsBuilder {
 
   /// Values over 65 535 bytes cannot be carried: the caller has limited them before (kMaxNameBytes and the like).
   AvPairsBuilder& add(AvId id, ByteView value);
+  /// The text in UTF-16LE; nothing is added if it is not UTF-8. The same limit.
+  [[nodiscard]] Result<void> add_text(AvId id, std::string_view utf8);
   AvPairsBuilder& add_flags(std::uint32_t flags);
   AvPairsBuilder& add_timestamp(FileTime time);
   /// The list with MsvAvEOL.

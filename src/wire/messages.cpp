@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <initializer_list>
 #include <limits>
 #include <string>
 
 #include "base/reader.hpp"
-#include "base/writer.hpp"
 
 namespace postern::wire {
 namespace {
@@ -116,12 +116,18 @@ class FieldWriter {
       total += field.size();
     }
     FieldWriter writer{header_bytes, total};
-    writer.out_.bytes(kSignature);
-    writer.out_.u32(static_cast<std::uint32_t>(type));
+    writer.bytes(kSignature);
+    writer.u32(static_cast<std::uint32_t>(type));
     return writer;
   }
 
-  Writer& header() { return out_; }
+  void u32(std::uint32_t value) { little_endian(value); }
+  void bytes(ByteView bytes) {
+    std::ranges::copy(bytes, out_.begin() + static_cast<std::ptrdiff_t>(at_));
+    at_ += bytes.size();
+  }
+  /// They are there: the buffer starts as zeros.
+  void zeros(std::size_t count) { at_ += count; }
   /// Reserves the next place in the payload.
   std::size_t place(ByteView bytes) {
     const std::size_t at = next_offset_;
@@ -129,27 +135,36 @@ class FieldWriter {
     return at;
   }
   void field(ByteView bytes, std::size_t offset) {
-    out_.u16(static_cast<std::uint16_t>(bytes.size()));
-    out_.u16(static_cast<std::uint16_t>(bytes.size()));
-    out_.u32(static_cast<std::uint32_t>(offset));
+    little_endian(static_cast<std::uint16_t>(bytes.size()));
+    little_endian(static_cast<std::uint16_t>(bytes.size()));
+    little_endian(static_cast<std::uint32_t>(offset));
   }
   void field(ByteView bytes) { field(bytes, place(bytes)); }
   void version(const std::optional<Version>& version) {
     const Version value = version.value_or(Version{0, 0, 0, 0});
-    out_.u8(value.major);
-    out_.u8(value.minor);
-    out_.u16(value.build);
-    out_.zeros(3);
-    out_.u8(value.revision);
+    little_endian(value.major);
+    little_endian(value.minor);
+    little_endian(value.build);
+    zeros(3);
+    little_endian(value.revision);
   }
+  /// The rest of the message, which has the size that was computed.
   Bytes finish(std::initializer_list<ByteView> payload) && {
-    for (const ByteView bytes : payload) out_.bytes(bytes);
-    return std::move(out_).take();
+    for (const ByteView field : payload) bytes(field);
+    assert(at_ == out_.size());
+    return std::move(out_);
   }
 
  private:
-  FieldWriter(std::size_t header_bytes, std::size_t total) : out_{total}, next_offset_{header_bytes} {}
-  Writer out_;
+  FieldWriter(std::size_t header_bytes, std::size_t total) : out_(total), next_offset_{header_bytes} {}
+  template <typename Integer>
+  void little_endian(Integer value) {
+    store_le(&out_[at_], value);
+    at_ += sizeof value;
+  }
+
+  Bytes out_;
+  std::size_t at_ = 0;
   std::size_t next_offset_;
 };
 
@@ -194,7 +209,7 @@ Result<NegotiateMessage> NegotiateMessage::parse(ByteView message, Anomalies* an
 
 Result<Bytes> NegotiateMessage::write() const {
   POSTERN_TRY(out, FieldWriter::create(kType, kNegotiateHeaderBytes, {domain_name, workstation}));
-  out.header().u32(flags.with_if(version.has_value(), NegotiateFlag::version).wire());
+  out.u32(flags.with_if(version.has_value(), NegotiateFlag::version).wire());
   out.field(domain_name);
   out.field(workstation);
   out.version(version);
@@ -229,9 +244,9 @@ Result<ChallengeMessage> ChallengeMessage::parse(ByteView message, Anomalies* an
 Result<Bytes> ChallengeMessage::write() const {
   POSTERN_TRY(out, FieldWriter::create(kType, kChallengeHeaderBytes, {target_name, target_info}));
   out.field(target_name);
-  out.header().u32(flags.with_if(version.has_value(), NegotiateFlag::version).wire());
-  out.header().bytes(server_challenge.bytes());
-  out.header().zeros(8);
+  out.u32(flags.with_if(version.has_value(), NegotiateFlag::version).wire());
+  out.bytes(server_challenge.bytes());
+  out.zeros(8);
   out.field(target_info);
   out.version(version);
   return std::move(out).finish({target_name, target_info});
@@ -295,9 +310,9 @@ Result<Bytes> AuthenticateMessage::write() const {
   out.field(user_name, user_at);
   out.field(workstation, workstation_at);
   out.field(encrypted_random_session_key, key_at);
-  out.header().u32(flags.with_if(version.has_value(), NegotiateFlag::version).wire());
+  out.u32(flags.with_if(version.has_value(), NegotiateFlag::version).wire());
   out.version(version);
-  if (mic) out.header().zeros(kMicBytes);
+  if (mic) out.zeros(kMicBytes);
   return std::move(out).finish({domain_name, user_name, workstation, lm_response, nt_response, encrypted_random_session_key});
 }
 
