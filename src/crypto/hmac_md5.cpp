@@ -65,8 +65,9 @@ Digest hmac_md5(const HmacMd5Key& key, std::span<const ByteView> parts) noexcept
   const PaddedMessage message{parts};
   detail::Rc4Walk no_cipher{};
   HashState mac;
-  detail::md5_kernels().message({key.inner().data(), key.outer().data(), message.blocks(), message.count(), nullptr, nullptr, 0},
-                                no_cipher, mac.data());
+  detail::md5_kernels().message(
+      {key.inner().data(), key.outer().data(), message.blocks(), message.count(), nullptr, nullptr, 0, nullptr, 0}, no_cipher,
+      mac.data());
   const Digest digest = to_digest(mac);
   wipe(mac.data(), sizeof mac);
   return digest;

@@ -9,8 +9,9 @@
 
 namespace postern::crypto::detail {
 
-/// An HMAC whose message lies in whole blocks, padded (pad_message()), behind the keyed states; and the text to be encrypted by the
-/// way, `size` bytes from `in` to `out`, apart or the same place, never inside `blocks`. With a `size` of 0 the walk is not used.
+/// An HMAC whose message lies in whole blocks (PaddedMessage), behind the keyed states; and what the cipher does by the way: the
+/// text of `size` bytes from `in` to `out`, apart or the same place, never inside `blocks`, and behind it `stream_size` bytes of
+/// the key stream itself to `stream`. If both sizes are 0 the walk is not used.
 struct Md5Message {
   const std::uint32_t* inner;
   const std::uint32_t* outer;
@@ -19,6 +20,8 @@ struct Md5Message {
   const std::uint8_t* in;
   std::uint8_t* out;
   std::size_t size;
+  std::uint8_t* stream;
+  std::size_t stream_size;
 };
 
 struct Md5Kernels {

@@ -1,5 +1,6 @@
 #include "crypto/seal_kernel.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "crypto/md5_kernels.hpp"
@@ -7,6 +8,9 @@
 
 namespace postern::crypto {
 namespace {
+
+/// Up to this size a text is sealed in one call with its MAC; above, the kernel without an end is faster.
+constexpr std::size_t kOneCallBytesMax = 256;
 
 /// How many bytes the hash takes until it is at the border of a block.
 std::size_t bytes_to_block(const Md5& hash) noexcept { return (kHashBlockBytes - hash.buffered_bytes()) % kHashBlockBytes; }
@@ -60,14 +64,11 @@ void decrypt_and_mac(HmacMd5& mac, Rc4& cipher, ByteView in, MutableByteView out
   hash.update(out.subspan(before + run));
 }
 
-Digest mac_and_encrypt(const HmacMd5Key& key, ByteView head, Rc4& cipher, ByteView in, MutableByteView out) noexcept {
-  const std::array parts{head, in};
-  if (!PaddedMessage::fits(parts) || !cipher.may_apply(in, out)) {
-    HmacMd5 mac{key};
-    mac.update(head);
-    mac_and_encrypt(mac, cipher, in, out);
-    return mac.finish();
-  }
+namespace {
+
+/// The MAC of `parts`, which fit; meanwhile the cipher turns `in` into `out` and gives `stream`.
+Digest in_one_call(const HmacMd5Key& key, std::span<const ByteView> parts, Rc4& cipher, ByteView in, MutableByteView out,
+                   MutableByteView stream) noexcept {
   const PaddedMessage message{parts};
   detail::Rc4Walk walk = cipher.begin();
   HashState mac;
@@ -77,12 +78,39 @@ Digest mac_and_encrypt(const HmacMd5Key& key, ByteView head, Rc4& cipher, ByteVi
                                  .count = message.count(),
                                  .in = in.data(),
                                  .out = out.data(),
-                                 .size = in.size()},
+                                 .size = in.size(),
+                                 .stream = stream.data(),
+                                 .stream_size = stream.size()},
                                 walk, mac.data());
   cipher.end(walk);
   const Digest digest = to_digest(mac);
   wipe(mac.data(), sizeof mac);
   return digest;
+}
+
+void give_stream(Rc4& cipher, MutableByteView stream) noexcept {
+  std::ranges::fill(stream, std::uint8_t{0});
+  cipher.apply(stream);
+}
+
+}  // namespace
+
+Digest mac_and_encrypt(const HmacMd5Key& key, ByteView head, Rc4& cipher, ByteView in, MutableByteView out,
+                       MutableByteView stream) noexcept {
+  const std::array parts{head, in};
+  if (in.size() <= kOneCallBytesMax && PaddedMessage::fits(parts) && cipher.may_apply(in, out))
+    return in_one_call(key, parts, cipher, in, out, stream);
+  HmacMd5 mac{key};
+  mac.update(head);
+  mac_and_encrypt(mac, cipher, in, out);
+  give_stream(cipher, stream);
+  return mac.finish();
+}
+
+Digest mac_and_stream(const HmacMd5Key& key, std::span<const ByteView> parts, Rc4& cipher, MutableByteView stream) noexcept {
+  if (PaddedMessage::fits(parts) && cipher.may_apply({}, {})) return in_one_call(key, parts, cipher, {}, {}, stream);
+  give_stream(cipher, stream);
+  return hmac_md5(key, parts);
 }
 
 }  // namespace postern::crypto

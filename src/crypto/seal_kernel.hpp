@@ -17,8 +17,12 @@ void mac_and_encrypt(HmacMd5& mac, Rc4& cipher, ByteView in, MutableByteView out
 /// believed before its MAC has been compared.
 void decrypt_and_mac(HmacMd5& mac, Rc4& cipher, ByteView in, MutableByteView out) noexcept;
 
-/// Sealing a whole message: what `HmacMd5 mac{key}`, `mac.update(head)`, mac_and_encrypt() and `mac.finish()` do. The cipher runs
-/// in the shadow of the outer hash as well, which is a third of a message of 64 bytes.
-[[nodiscard]] Digest mac_and_encrypt(const HmacMd5Key& key, ByteView head, Rc4& cipher, ByteView in, MutableByteView out) noexcept;
+/// Sealing a whole message: what `HmacMd5 mac{key}`, `mac.update(head)`, mac_and_encrypt() and `mac.finish()` do. `stream` is
+/// filled with the key stream that comes behind the text, for a checksum that will be encrypted: taken here it costs nothing.
+[[nodiscard]] Digest mac_and_encrypt(const HmacMd5Key& key, ByteView head, Rc4& cipher, ByteView in, MutableByteView out,
+                                     MutableByteView stream) noexcept;
+/// Signing a whole message: its MAC, and `stream` likewise. A moved-from cipher aborts.
+[[nodiscard]] Digest mac_and_stream(const HmacMd5Key& key, std::span<const ByteView> parts, Rc4& cipher,
+                                    MutableByteView stream) noexcept;
 
 }  // namespace postern::crypto

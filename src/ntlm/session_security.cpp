@@ -163,13 +163,21 @@ crypto::Rc4 SessionSecurity::datagram_stream(const Stream& stream) const {
 }
 
 MessageSignature SessionSecurity::close_sending(Stream& stream, const crypto::Digest& checksum) const {
+  Pad pad{};
+  if (encrypts_checksum_in_turn()) stream.stream().apply(pad);
+  return close_sending(stream, checksum, pad);
+}
+
+MessageSignature SessionSecurity::close_sending(Stream& stream, const crypto::Digest& checksum, const Pad& pad) const {
   SignatureBytes signature{};
   store_le(signature.data(), kSignatureVersion);
   if (extended()) {
-    if (is_datagram()) stream.handle = datagram_stream(stream);
-    std::copy_n(checksum.begin(), kChecksumBytes, signature.begin() + kChecksumOffset);
-    if (negotiated_.has(NegotiateFlag::key_exchange)) {
-      stream.stream().apply(MutableByteView{signature}.subspan(kChecksumOffset, kChecksumBytes));
+    for (std::size_t i = 0; i < kChecksumBytes; ++i) signature[kChecksumOffset + i] = checksum[i] ^ pad[i];
+    if (is_datagram()) {
+      stream.handle = datagram_stream(stream);
+      if (negotiated_.has(NegotiateFlag::key_exchange)) {
+        stream.handle->apply(MutableByteView{signature}.subspan(kChecksumOffset, kChecksumBytes));
+      }
     }
     store_le(signature.data() + kSeqNumOffset, stream.next);
   } else {
@@ -230,7 +238,14 @@ crypto::Digest SessionSecurity::checksum_of(const Stream& stream, std::span<cons
 Result<MessageSignature> SessionSecurity::sign(std::span<const ByteView> parts) {
   Stream& stream = sender();
   POSTERN_CHECK(check_sendable(stream, can_sign()));
-  return close_sending(stream, checksum_of(stream, parts));
+  if (!stream.signing_key || parts.size() != 1 || !encrypts_checksum_in_turn()) {
+    return close_sending(stream, checksum_of(stream, parts));
+  }
+  Pad pad{};
+  const auto sequence_number = stream.sequence_number();
+  const std::array whole{ByteView{sequence_number}, parts.front()};
+  const auto checksum = crypto::mac_and_stream(*stream.signing_key, whole, stream.stream(), pad);
+  return close_sending(stream, checksum, pad);
 }
 
 Result<MessageSignature> SessionSecurity::sign(ByteView message) { return sign({&message, 1}); }
@@ -266,8 +281,11 @@ Result<MessageSignature> SessionSecurity::seal(std::span<const Segment> segments
   POSTERN_CHECK(check_sizes(segments));
   if (stream.signing_key && segments.size() == 1 && is_sealed(segments.front())) {
     const Segment& whole = segments.front();
-    return close_sending(
-        stream, crypto::mac_and_encrypt(*stream.signing_key, stream.sequence_number(), stream.stream(), whole.in, whole.out));
+    Pad pad{};
+    const auto checksum =
+        crypto::mac_and_encrypt(*stream.signing_key, stream.sequence_number(), stream.stream(), whole.in, whole.out,
+                                encrypts_checksum_in_turn() ? MutableByteView{pad} : MutableByteView{});
+    return close_sending(stream, checksum, pad);
   }
   Mac mac{stream};
   for (const Segment& segment : segments) {

@@ -130,6 +130,13 @@ class SessionSecurity {
   void count(Stream& stream) const;
   [[nodiscard]] static crypto::Digest checksum_of(const Stream& stream, std::span<const ByteView> parts);
   [[nodiscard]] MessageSignature close_sending(Stream& stream, const crypto::Digest& checksum) const;
+  /// `pad`: the key stream that the checksum is encrypted with, or zeros.
+  using Pad = std::array<std::uint8_t, 8>;
+  [[nodiscard]] MessageSignature close_sending(Stream& stream, const crypto::Digest& checksum, const Pad& pad) const;
+  /// Whether the checksum is encrypted, with the stream that the message was sealed with.
+  [[nodiscard]] bool encrypts_checksum_in_turn() const {
+    return extended() && !is_datagram() && negotiated_.has(wire::NegotiateFlag::key_exchange);
+  }
   [[nodiscard]] Result<void> close_receiving(Stream& stream, crypto::Digest expected, ByteView signature) const;
   [[nodiscard]] crypto::Rc4 datagram_stream(const Stream& stream) const;
   void reset(Stream& stream, Counters counters) const;

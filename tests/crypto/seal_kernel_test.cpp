@@ -1,6 +1,7 @@
 #include "crypto/seal_kernel.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <string>
@@ -118,21 +119,40 @@ TEST(SealKernel, AWholeMessageIsSealedAsInPiecesAtEveryLengthTo300AndWhereItIsTo
       Bytes expected(size);
       plain_seal(mac, twin, ByteView{text}.first(size), expected);
       const Digest expected_mac = mac.finish();
-      Bytes expected_next(16);
+      Bytes expected_next(24);
       twin.apply(expected_next);
 
-      for (const Place place : {Place::apart, Place::in_place}) {
-        Rc4 cipher{as_bytes("sealing key")};
-        Bytes in = to_bytes(ByteView{text}.first(size));
-        Bytes apart(size);
-        const MutableByteView out = place == Place::in_place ? in : apart;
-        ASSERT_EQ(mac_and_encrypt(key, before, cipher, in, out), expected_mac) << head << ' ' << size;
-        ASSERT_TRUE(std::ranges::equal(out, expected)) << head << ' ' << size;
-        Bytes next(16);
-        cipher.apply(next);
-        ASSERT_EQ(next, expected_next) << head << ' ' << size;
+      for (const std::size_t ahead : {0uz, 8uz}) {
+        for (const Place place : {Place::apart, Place::in_place}) {
+          Rc4 cipher{as_bytes("sealing key")};
+          Bytes in = to_bytes(ByteView{text}.first(size));
+          Bytes apart(size);
+          const MutableByteView out = place == Place::in_place ? in : apart;
+          Bytes next(24, 0xee);
+          ASSERT_EQ(mac_and_encrypt(key, before, cipher, in, out, MutableByteView{next}.first(ahead)), expected_mac)
+              << head << ' ' << size;
+          ASSERT_TRUE(std::ranges::equal(out, expected)) << head << ' ' << size;
+          std::ranges::fill(MutableByteView{next}.subspan(ahead), std::uint8_t{0});
+          cipher.apply(MutableByteView{next}.subspan(ahead));
+          ASSERT_EQ(next, expected_next) << head << ' ' << size << ' ' << ahead;
+        }
       }
     }
+  }
+}
+
+TEST(SealKernel, AMacWithTheKeyStreamBesideItIsWhatEachIsAlone) {
+  constexpr std::size_t kLongest = PaddedMessage::kMaxBytes + 70;
+  const Bytes text = reference::RandomBytes{27}(kLongest);
+  const HmacMd5Key key{as_bytes("signing key")};
+  for (std::size_t size = 0; size <= kLongest; size += size < 300 || size > kLongest - 150 ? 1 : 13) {
+    const std::array parts{ByteView{text}.first(size / 4), ByteView{text}.subspan(size / 4, size - size / 4)};
+    Rc4 cipher{as_bytes("sealing key")};
+    Bytes stream(24, 0xee);
+    ASSERT_EQ(mac_and_stream(key, parts, cipher, MutableByteView{stream}.first(8)), hmac_md5(key, parts)) << size;
+    std::ranges::fill(MutableByteView{stream}.subspan(8), std::uint8_t{0});
+    cipher.apply(MutableByteView{stream}.subspan(8));
+    ASSERT_EQ(stream, reference::nettle_rc4(as_bytes("sealing key"), Bytes(24))) << size;
   }
 }
 
@@ -237,11 +257,13 @@ TEST(SealKernelDeath, TextsOfUnequalSizeAndMovedFromCiphersAbort) {
   Bytes shorter(kSomeBlocksBytes);
   EXPECT_DEATH(mac_and_encrypt(mac, cipher, longer, shorter), "");
   EXPECT_DEATH(decrypt_and_mac(mac, cipher, longer, shorter), "");
-  EXPECT_DEATH((void)mac_and_encrypt(key, {}, cipher, longer, shorter), "");
+  EXPECT_DEATH((void)mac_and_encrypt(key, {}, cipher, longer, shorter, {}), "");
   const Rc4 moved{std::move(cipher)};
   EXPECT_DEATH(mac_and_encrypt(mac, cipher, longer, longer), "");  // NOLINT(bugprone-use-after-move): the subject
   EXPECT_DEATH(decrypt_and_mac(mac, cipher, longer, longer), "");
-  EXPECT_DEATH((void)mac_and_encrypt(key, {}, cipher, longer, longer), "");
+  EXPECT_DEATH((void)mac_and_encrypt(key, {}, cipher, longer, longer, {}), "");
+  std::array<std::uint8_t, 8> stream{};
+  EXPECT_DEATH((void)mac_and_stream(key, {}, cipher, stream), "");
 }
 
 }  // namespace
