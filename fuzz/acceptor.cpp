@@ -67,8 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bytes flipped = authenticate;
   flipped[nt_offset(flipped)] ^= 1;
   if (const auto third = run(exchange.negotiate, flipped)) {
-    const bool same_names = third->request().user_utf16 == second->request().user_utf16 &&
-                            third->request().domain_utf16 == second->request().domain_utf16;
+    const bool same_names = std::ranges::equal(third->request().user_utf16, second->request().user_utf16) &&
+                            std::ranges::equal(third->request().domain_utf16, second->request().domain_utf16);
     if (same_names) fuzz::require(!verify_response(third->request(), fuzz::account_hash(), fuzz::kEveryVersion));
   }
 

@@ -156,7 +156,7 @@ class ServerHandshake : public Handshake {
                                                  const NtHash& decoy) const {
     const ntlm::VerificationRequest& request = pending.request();
     if (request.version != ResponseVersion::lm || !plan_.danger_allows(POSTERN_DANGER_ALLOW_LM)) {
-      return ntlm::verify_response(request, hash, plan_.versions());
+      return pending.verify(hash, plan_.versions());
     }
     LmHash lm_hash;
     const int found = plan_.danger_lm_lookup(plan_.user_data, pending.claims().user.c_str(), pending.claims().domain.c_str(),

@@ -1,5 +1,6 @@
 #include "authority/account_cache.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 namespace postern::authority {
@@ -7,9 +8,10 @@ namespace postern::authority {
 Result<SlotVerified> AccountSlot::verify(const ntlm::VerificationRequest& request, ntlm::VersionSet allowed) {
   const bool worth_keeping = request.version == wire::ResponseVersion::ntlm_v2 &&
                              request.user_utf16.size() + request.domain_utf16.size() <= kMaxPreparedNameBytes;
-  const bool fits = prepared_ && prepared_->user_utf16 == request.user_utf16 && prepared_->domain_utf16 == request.domain_utf16;
+  const bool fits = prepared_ && std::ranges::equal(prepared_->user_utf16, request.user_utf16) &&
+                    std::ranges::equal(prepared_->domain_utf16, request.domain_utf16);
   if (worth_keeping && !fits) {
-    PreparedKeys prepared{request.user_utf16, request.domain_utf16, {}};
+    PreparedKeys prepared{to_bytes(request.user_utf16), to_bytes(request.domain_utf16), {}};
     prepared.keys.reserve(hashes.size());
     for (const NtHash& hash : hashes) prepared.keys.emplace_back(hash, request.user_utf16, request.domain_utf16);
     prepared_.emplace(std::move(prepared));

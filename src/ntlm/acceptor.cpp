@@ -69,8 +69,7 @@ Result<Bytes> target_info_of(const ServerNames& names, FileTime now) {
     if (name->empty() && may_be_absent) continue;
     if (name->size() > kMaxServerNameBytes)
       return fail(ErrorCode::too_large, wire::name_of(id), Error::kNoOffset, "a name too long");
-    POSTERN_TRY(text, utf8_to_utf16le(*name, wire::name_of(id)));
-    builder.add(id, text);
+    POSTERN_CHECK(builder.add_text(id, *name));
   }
   builder.add_timestamp(now);
   return std::move(builder).finish();
@@ -219,13 +218,14 @@ Result<PendingVerification> AwaitingAuthenticate::on_authenticate(ByteView messa
   request.nt_response = authenticate.nt_response;
   request.lm_response = authenticate.lm_response;
   if (charset == Charset::unicode) {
-    request.user_utf16 = to_bytes(authenticate.user_name);
-    request.domain_utf16 = to_bytes(authenticate.domain_name);
+    request.user_utf16 = authenticate.user_name;
+    request.domain_utf16 = authenticate.domain_name;
   } else {
-    POSTERN_TRY(user_utf16, utf8_to_utf16le(claims.user, "AUTHENTICATE.UserName"));
-    POSTERN_TRY(domain_utf16, utf8_to_utf16le(claims.domain, "AUTHENTICATE.DomainName"));
-    request.user_utf16 = std::move(user_utf16);
-    request.domain_utf16 = std::move(domain_utf16);
+    POSTERN_CHECK(append_utf16le(pending.wide_names_, claims.user, "AUTHENTICATE.UserName"));
+    const std::size_t user_bytes = pending.wide_names_.size();
+    POSTERN_CHECK(append_utf16le(pending.wide_names_, claims.domain, "AUTHENTICATE.DomainName"));
+    request.user_utf16 = ByteView{pending.wide_names_}.first(user_bytes);
+    request.domain_utf16 = ByteView{pending.wide_names_}.subspan(user_bytes);
   }
 
   if (version == ResponseVersion::ntlm_v2) {
@@ -265,7 +265,21 @@ BindingState PendingVerification::binding_state(std::span<const ChannelBindingHa
   return matched ? BindingState::matched : BindingState::mismatched;
 }
 
+Result<ResponseVerified> PendingVerification::verify(const NtHash& nt_hash, VersionSet allowed,
+                                                     const ResponseKeyNt* response_key) const {
+  MicRequest mic{negotiate_, challenge_, authenticate_, {}};
+  if (claims_.mic == MicState::present && can_check_mic()) {
+    if (key_exchange_is_effective(negotiated_, message_.encrypted_random_session_key)) {
+      mic.encrypted_random_session_key = message_.encrypted_random_session_key;
+    }
+    return verify_response_and_mic(request_, mic, nt_hash, allowed, response_key);
+  }
+  return response_key == nullptr ? verify_response(request_, nt_hash, allowed)
+                                 : verify_response(request_, nt_hash, allowed, *response_key);
+}
+
 ExportedSessionKey PendingVerification::exported_session_key(const ResponseVerified& verified) const {
+  if (const auto* known = known_mic(verified)) return known->exported_session_key.duplicate();
   if (key_exchange_is_effective(negotiated_, message_.encrypted_random_session_key)) {
     return exchange_key(verified.key_exchange_key(), message_.encrypted_random_session_key);
   }
@@ -332,6 +346,7 @@ Result<MicProof> PendingVerification::prove_mic(const ResponseVerified& verified
     case MicState::present: {
       if (!can_check_mic()) return fail(ErrorCode::unsupported, "MIC", Error::kNoOffset, "the other two messages are needed");
       ExportedSessionKey key = exported_session_key(verified);
+      if (const auto* known = known_mic(verified)) return judge_mic(known->expected, std::move(key));
       const wire::Mic expected = compute_mic(key, negotiate_, challenge_, authenticate_);
       return judge_mic(expected, std::move(key));
     }

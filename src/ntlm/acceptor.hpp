@@ -196,6 +196,9 @@ class PendingVerification {
   [[nodiscard]] bool can_check_mic() const {
     return !challenge_.empty() && (!negotiate_.empty() || negotiated_.has(wire::NegotiateFlag::datagram));
   }
+  /// As verify_response() of request(), with the MIC beside it if there is one to check. `response_key`: as there, or null.
+  [[nodiscard]] Result<ResponseVerified> verify(const NtHash& nt_hash, VersionSet allowed,
+                                                const ResponseKeyNt* response_key = nullptr) const;
   /// Verifies the MIC that AvFlags announces, or takes the waiver if none is announced (R20). An announced MIC that is wrong, zero
   /// or missing is `mic_wrong` whatever the waiver.
   [[nodiscard]] Result<MicProof> prove_mic(const ResponseVerified& verified, std::optional<Waiver> waiver) const;
@@ -218,11 +221,16 @@ class PendingVerification {
   [[nodiscard]] bool has_mic_to_check(const ResponseVerified& verified) const {
     return claims_.mic == MicState::present && can_check_mic() && verified.standing() != Standing::danger_guest;
   }
+  /// What `verified` knows of the MIC already, if it was made for this handshake; else null.
+  [[nodiscard]] const ResponseVerified::Mic* known_mic(const ResponseVerified& verified) const {
+    return verified.mic() && verified.is_of(request_) ? &*verified.mic() : nullptr;
+  }
   [[nodiscard]] Result<MicProof> judge_mic(const wire::Mic& expected, ExportedSessionKey key) const;
 
   Bytes negotiate_{};
   Bytes challenge_{};
   Bytes authenticate_{};  ///< the views below point into it; moving a vector keeps its storage
+  Bytes wide_names_{};    ///< user and domain of a message in OEM, which the request wants in UTF-16
   wire::AuthenticateMessage message_{};
   wire::NegotiateFlags negotiated_{};
   VerificationRequest request_{};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "crypto/hmac_md5_run.hpp"
 #include "crypto/md5_lanes.hpp"
 #include "ntlm/credentials.hpp"
 #include "ntlm/responses.hpp"
@@ -61,8 +62,8 @@ bool ResponseVerified::is_of(const VerificationRequest& request) const { return 
 class Verifier {
  public:
   Verifier(const VerificationRequest& request, const NtHash& nt_hash, const LmHash* lm_hash, VersionSet allowed,
-           const ResponseKeyNt* response_key = nullptr)
-      : request_{request}, nt_hash_{nt_hash}, lm_hash_{lm_hash}, response_key_{response_key}, allowed_{allowed} {}
+           const ResponseKeyNt* response_key = nullptr, const MicRequest* mic = nullptr)
+      : request_{request}, nt_hash_{nt_hash}, lm_hash_{lm_hash}, response_key_{response_key}, mic_{mic}, allowed_{allowed} {}
 
   Result<ResponseVerified> verify() const {
     switch (request_.version) {
@@ -115,9 +116,28 @@ class Verifier {
     return ntlm_v2(ResponseKeyNt{nt_hash_, request_.user_utf16, request_.domain_utf16});
   }
   Result<ResponseVerified> ntlm_v2(const ResponseKeyNt& key) const {
-    const ByteView temp = request_.nt_response.subspan(wire::kNtProofBytes);
-    const NtProofStr proof = nt_proof_str(key, request_.server_challenge, temp);
-    return judge_ntlm_v2(proof, session_base_key_v2(key, proof));
+    // The keys hang on the proof. It came with the response, so they are made of that one, beside the proof that it is compared
+    // with; if the two differ the keys are nobody's, and are forgotten.
+    const ByteView sent = request_.nt_response.first(wire::kNtProofBytes);
+    const std::array proof_parts{ByteView{request_.server_challenge.bytes()}, request_.nt_response.subspan(wire::kNtProofBytes)};
+    crypto::HmacMd5Run proof{key.hmac_key(), proof_parts};
+    crypto::Digest base = crypto::HmacMd5Run{key.hmac_key(), {&sent, 1}}.finish_beside(proof);
+    const SessionBaseKey session_base_key{base};
+    wipe(base);
+    std::optional<ResponseVerified::Mic> mic;
+    if (mic_ != nullptr) mic = mic_beside(proof, KeyExchangeKey{session_base_key.reveal()});
+    auto expected = proof.finish();
+    auto verified = judge_ntlm_v2(expected, session_base_key);
+    wipe(expected);  // of a wrong password it is a right one's twin: enough to search with
+    if (verified) verified->mic_ = std::move(mic);
+    return verified;
+  }
+  ResponseVerified::Mic mic_beside(crypto::HmacMd5Run& proof, const KeyExchangeKey& key) const {
+    const ByteView encrypted = mic_->encrypted_random_session_key;
+    ExportedSessionKey exported = encrypted.empty() ? ExportedSessionKey{key.reveal()} : exchange_key(key, encrypted);
+    const crypto::HmacMd5Key mic_key{exported.reveal()};
+    crypto::HmacMd5Run mic{mic_key, mic_parts(mic_->negotiate, mic_->challenge, mic_->authenticate)};
+    return {std::move(exported), wire::Mic{mic.finish_beside(proof)}};
   }
 
   Result<ResponseVerified> ntlm_v1() const {
@@ -163,6 +183,7 @@ class Verifier {
   const NtHash& nt_hash_;
   const LmHash* lm_hash_;
   const ResponseKeyNt* response_key_;
+  const MicRequest* mic_;
   VersionSet allowed_;
 };
 
@@ -173,6 +194,11 @@ Result<ResponseVerified> verify_response(const VerificationRequest& request, con
 Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash, VersionSet allowed,
                                          const ResponseKeyNt& response_key) {
   return Verifier{request, nt_hash, nullptr, allowed, &response_key}.verify();
+}
+
+Result<ResponseVerified> verify_response_and_mic(const VerificationRequest& request, const MicRequest& mic, const NtHash& nt_hash,
+                                                 VersionSet allowed, const ResponseKeyNt* response_key) {
+  return Verifier{request, nt_hash, nullptr, allowed, response_key, &mic}.verify();
 }
 
 Result<ResponseVerified> danger_verify_response_with_lm(const VerificationRequest& request, const NtHash& nt_hash,
@@ -227,7 +253,7 @@ std::vector<Result<ResponseVerified>> verify_responses(std::span<const Verificat
   std::vector<ByteView> keys(in_lanes.size());
   for (std::size_t k = 0; k < lanes.size(); ++k) {
     const VerificationItem& item = items[in_lanes[k]];
-    lanes[k].user_upper = item.request->user_utf16;
+    lanes[k].user_upper = to_bytes(item.request->user_utf16);
     upper_case_utf16le(lanes[k].user_upper);
     lanes[k].parts = {lanes[k].user_upper, item.request->domain_utf16};
     keys[k] = item.nt_hash->reveal();

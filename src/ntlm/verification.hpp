@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,14 +45,23 @@ struct VerificationRequest {
   wire::ResponseVersion version = wire::ResponseVersion::anonymous;  ///< by shape
   wire::ServerChallenge server_challenge{};
   wire::NegotiateFlags negotiated{};
-  Bytes user_utf16{};
-  Bytes domain_utf16{};
+  ByteView user_utf16{};
+  ByteView domain_utf16{};
   ByteView nt_response{};
   ByteView lm_response{};
 };
 
 /// What a logon that was let in without a proof is; the two are dangerous, and nothing but the calls named so makes one.
 enum class Standing : std::uint8_t { proved, danger_anonymous, danger_guest };
+
+/// The three messages as they travelled, and the key that came encrypted with them if one did: what a MIC is made of beside the
+/// proof. Views.
+struct MicRequest {
+  ByteView negotiate{};
+  ByteView challenge{};
+  ByteView authenticate{};
+  ByteView encrypted_random_session_key{};  ///< 16 bytes, or empty: then the key of the exchange is the session's
+};
 
 /// Proof that a response was compared with what the key yields and was equal. Made by `verify_response` and its dangerous
 /// neighbours alone, so that no path to a logon can leave the comparison out (R7).
@@ -64,6 +74,12 @@ class ResponseVerified {
   [[nodiscard]] wire::ResponseVersion version() const { return version_; }
   [[nodiscard]] Standing standing() const { return standing_; }
   [[nodiscard]] const KeyExchangeKey& key_exchange_key() const& { return key_exchange_key_; }
+  /// The MIC that the messages should bear and the key that it was made with, if verify_response_and_mic() made this token.
+  struct Mic {
+    ExportedSessionKey exported_session_key{};
+    wire::Mic expected{};
+  };
+  [[nodiscard]] const std::optional<Mic>& mic() const& { return mic_; }
   /// True if this token was made for that very request: a proof cannot be carried over to another handshake.
   [[nodiscard]] bool is_of(const VerificationRequest& request) const;
 
@@ -78,6 +94,7 @@ class ResponseVerified {
   Standing standing_;
   Fingerprint fingerprint_;
   KeyExchangeKey key_exchange_key_;
+  std::optional<Mic> mic_{};
 };
 
 /// Recomputes the response with `nt_hash` and compares in constant time. Errors: `wrong_password`; `policy` if the response is of a
@@ -93,7 +110,14 @@ class ResponseVerified {
 [[nodiscard]] Result<ResponseVerified> verify_response(const VerificationRequest& request, const NtHash& nt_hash,
                                                        VersionSet allowed, const ResponseKeyNt& response_key);
 
-/// The same with an LM hash at hand, for recorded exchanges and peers of the last century: LM responses are compared as well
+/// The same, and the MIC that the messages should bear is computed beside the proof, in whose shadow it costs little;
+/// PendingVerification judges it. For NTLMv2: any other response is verified as by `verify_response`. `response_key` may be null.
+[[nodiscard]] Result<ResponseVerified> verify_response_and_mic(const VerificationRequest& request, const MicRequest& mic,
+                                                               const NtHash& nt_hash, VersionSet allowed,
+                                                               const ResponseKeyNt* response_key = nullptr);
+
+/// As `verify_response`, with an LM hash at hand, for recorded exchanges and peers of the last century: LM responses are compared
+/// as well
 /// (`allowed` must have `lm`), and LM_KEY and REQUEST_NON_NT_SESSION_KEY give their session keys.
 [[nodiscard]] Result<ResponseVerified> danger_verify_response_with_lm(const VerificationRequest& request, const NtHash& nt_hash,
                                                                       const LmHash& lm_hash, VersionSet allowed);

@@ -80,7 +80,7 @@ Ends log_on(wire::NegotiateFlags offered, ResponseKind kind, VersionSet versions
   publish(client.authenticate_message());
   auto pending = must(std::move(awaiting).on_authenticate(client.authenticate_message()), "on_authenticate");
   const NtHash account = poisoned_hash();
-  auto verified = must(verify_response(pending.request(), account, versions), "verify_response");
+  auto verified = must(pending.verify(account, versions), "verify");
   auto mic = must(pending.prove_mic(verified, Waiver{"RequireMic", "never"}), "prove_mic");
   auto bindings = must(pending.prove_bindings({}, Waiver{"ExtendedProtection", "never"}), "prove_bindings");
   Established established =

@@ -108,6 +108,59 @@ TEST(Batch, R20_ManyMicsAreJudgedAsEachAloneAndAnAlteredOneIsRefused) {
   }
 }
 
+std::string session_key(const PendingVerification& pending, const ResponseVerified& verified) {
+  const ExportedSessionKey key = pending.exported_session_key(verified);
+  return to_hex(key.reveal());
+}
+
+TEST(MicBesideTheProof, R20_IsJudgedAsAfterwardsAndAnAlteredOneIsRefused) {
+  for (std::size_t number = 0; number < 40; ++number) {
+    PendingVerification pending = number % 6 == 5 ? request_of(number) : with_mic(number);
+    const ResponseKeyNt key{right_hash(), pending.request().user_utf16, pending.request().domain_utf16};
+    for (const ResponseKeyNt* const kept : {static_cast<const ResponseKeyNt*>(nullptr), &key}) {
+      auto beside = pending.verify(right_hash(), kEveryVersion, kept);
+      const auto afterwards = verify_response(pending.request(), right_hash(), kEveryVersion);
+      expect_same(beside, afterwards, number);
+      ASSERT_TRUE(beside) << number;
+      EXPECT_EQ(beside->mic().has_value(), number % 6 != 5) << number;
+      EXPECT_FALSE(afterwards->mic());
+      auto proof = pending.prove_mic(*beside, kMicWaiver);
+      EXPECT_EQ(code_of(proof), code_of(pending.prove_mic(*afterwards, kMicWaiver))) << number;
+      EXPECT_EQ(code_of(proof), number % 6 != 5 && number % 4 == 1 ? "mic_wrong" : "accepted") << number;
+      EXPECT_EQ(session_key(pending, *beside), session_key(pending, *afterwards)) << number;
+      if (!proof) continue;
+      EXPECT_EQ(std::holds_alternative<MicVerified>(*proof), number % 6 != 5) << number;
+    }
+    auto verified = pending.verify(right_hash(), kEveryVersion);
+    auto proof = pending.prove_mic(*verified, kMicWaiver);
+    if (!proof) continue;
+    const std::string expected = session_key(pending, verify_response(pending.request(), right_hash(), kEveryVersion).value());
+    auto bindings = pending.prove_bindings({}, kBindingsWaiver);
+    const Established done = std::move(pending).establish(std::move(*verified), std::move(*proof), std::move(*bindings),
+                                                          TargetNameNotRequired{kTargetNameWaiver}, LogonAllowed{"test"});
+    EXPECT_EQ(to_hex(done.exported_session_key().reveal()), expected) << number;
+  }
+}
+
+TEST(MicBesideTheProof, R7_AWrongPasswordIsRefusedWhateverTheMicIs) {
+  for (std::size_t number = 0; number < 12; ++number) {
+    const PendingVerification pending = with_mic(number);
+    EXPECT_EQ(code_of(pending.verify(wrong_hash(), kEveryVersion)), "wrong_password") << number;
+    const ResponseKeyNt key{wrong_hash(), pending.request().user_utf16, pending.request().domain_utf16};
+    EXPECT_EQ(code_of(pending.verify(wrong_hash(), kEveryVersion, &key)), "wrong_password") << number;
+    EXPECT_EQ(code_of(pending.verify(right_hash(), VersionSet{wire::ResponseVersion::ntlm_v1})), "policy") << number;
+  }
+}
+
+TEST(MicBesideTheProof, OfAnotherHandshakeIsNotTakenOver) {
+  const PendingVerification first = with_mic(2), second = with_mic(4);
+  const auto verified = first.verify(right_hash(), kNtlmv2Only);
+  ASSERT_TRUE(verified && verified->mic());
+  // What the second handshake makes of the foreign token is its own business; it is not the first one's key.
+  EXPECT_NE(session_key(second, *verified), session_key(first, *verified));
+  EXPECT_EQ(code_of(second.prove_mic(*verified, kMicWaiver)), "mic_wrong");
+}
+
 TEST(Batch, R8_TheHashOfNoPasswordOpensNothingAmongMany) {
   const NtHash nobody;
   const PendingVerification first = request_of(0), second = request_of(1);

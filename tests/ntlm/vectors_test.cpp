@@ -49,6 +49,8 @@ TEST(Vectors, EachPublishedHashIsThatOfItsPassword) {
 struct AsRequest {
   Bytes nt{};
   Bytes lm{};
+  Bytes user{};
+  Bytes domain{};
   VerificationRequest request{};
 };
 AsRequest request_of(const json& entry) {
@@ -72,8 +74,10 @@ AsRequest request_of(const json& entry) {
   const Bytes bytes = message.write();
   made.request.version = wire::response_version(wire::AuthenticateMessage::parse(bytes).value()).value();
   made.request.server_challenge = fixed_at<wire::ServerChallenge>(entry, "server_challenge");
-  made.request.user_utf16 = utf16(text_at(entry, "user"));
-  made.request.domain_utf16 = utf16(text_at(entry, "domain"));
+  made.user = utf16(text_at(entry, "user"));
+  made.domain = utf16(text_at(entry, "domain"));
+  made.request.user_utf16 = made.user;
+  made.request.domain_utf16 = made.domain;
   made.request.nt_response = made.nt;
   made.request.lm_response = made.lm;
   return made;
