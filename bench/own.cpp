@@ -1,13 +1,14 @@
 // Postern's own Initiator and Acceptor, with the random values and the clock that a program gives them.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <optional>
-#include <sys/random.h>
 #include <vector>
 
 #include "base/text.hpp"
+#include "entropy/entropy.hpp"
 #include "ntlm/acceptor.hpp"
 #include "ntlm/initiator.hpp"
 #include "ntlm/session_security.hpp"
@@ -36,7 +37,7 @@ using namespace ntlm;
 template <typename Fixed>
 Fixed random_value() {
   std::array<std::uint8_t, Fixed::kSize> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  if (!entropy::fill(bytes)) std::abort();
   Fixed value{std::span<const std::uint8_t, Fixed::kSize>{bytes}};
   wipe(bytes);
   return value;
@@ -54,7 +55,10 @@ class Own final : public Peer {
     config_.required = wire::NegotiateFlags{0x2008'0010};  // 128, ESS, SIGN
   }
   [[nodiscard]] std::string name() const override { return "Postern"; }
-  void change_password() override { server_hash_ = hash_of(kWrongPassword); }
+  void change_password() override {
+    server_hash_ = hash_of(kWrongPassword);
+    prepared_.reset();
+  }
 
   bool log_on(Stopwatch& server) override {
     auto done = exchange(server);
@@ -158,11 +162,21 @@ class Own final : public Peer {
     return Exchange{std::move(asked->client), std::move(*established)};
   }
 
+  /// The account's ResponseKeyNT, kept from logon to logon as posternd keeps it: made anew for another spelling of the name.
+  const ResponseKeyNt& response_key(const VerificationRequest& request) {
+    if (!prepared_ || !std::ranges::equal(prepared_->user_utf16, request.user_utf16) ||
+        !std::ranges::equal(prepared_->domain_utf16, request.domain_utf16)) {
+      prepared_.emplace(Prepared{
+          to_bytes(request.user_utf16), to_bytes(request.domain_utf16), {server_hash_, request.user_utf16, request.domain_utf16}});
+    }
+    return prepared_->key;
+  }
+
   static NtHash hash_of(std::string_view password) { return nt_hash_of_password(SecretBytes{password}).value(); }
 
-  Result<Established> decide(AwaitingAuthenticate awaiting, const ClientEstablished& client) const {
+  Result<Established> decide(AwaitingAuthenticate awaiting, const ClientEstablished& client) {
     POSTERN_TRY(pending, std::move(awaiting).on_authenticate(client.authenticate_message()));
-    POSTERN_TRY(verified, verify_response(pending.request(), server_hash_, kNtlmv2Only));
+    POSTERN_TRY(verified, pending.verify(server_hash_, kNtlmv2Only, &response_key(pending.request())));
     POSTERN_TRY(mic, pending.prove_mic(verified, std::nullopt));
     return conclude(std::move(pending), std::move(verified), std::move(mic));
   }
@@ -175,6 +189,12 @@ class Own final : public Peer {
   AcceptorConfig config_{};
   NtHash client_hash_ = hash_of(kPassword);
   NtHash server_hash_ = hash_of(kPassword);
+  struct Prepared {
+    Bytes user_utf16;
+    Bytes domain_utf16;
+    ResponseKeyNt key;
+  };
+  std::optional<Prepared> prepared_{};
   std::optional<SessionSecurity> sender_{};
   std::vector<std::unique_ptr<SessionSecurity>> kept_{};
 };
