@@ -26,13 +26,15 @@ struct Avx512 {
   [[gnu::always_inline]] static inline void step(Word (&v)[4], const Word (&words)[16]) noexcept {
     constexpr std::size_t round = Step / 16;
     constexpr std::size_t a = (64 - Step) % 4;
-    constexpr int kTable[4] = {0xca, 0xe4, 0x96, 0x39};
+    constexpr int kTables[4] = {0xca, 0xe4, 0x96, 0x39};
+    constexpr int table = kTables[round];
+    constexpr int left = kMd5Rotate[round][Step % 4];
     const Word b = v[(a + 1) % 4];
     Word sum = _mm_add_epi32(v[a], words[md5_word_of(Step)]);
     sum = _mm_add_epi32(sum, _mm_set1_epi32(static_cast<int>(kMd5Sine[Step])));
     asm("" : "+v"(sum));  // added before b is here
-    sum = _mm_add_epi32(sum, _mm_ternarylogic_epi32(b, v[(a + 2) % 4], v[(a + 3) % 4], kTable[round]));
-    v[a] = _mm_add_epi32(b, _mm_rol_epi32(sum, kMd5Rotate[round][Step % 4]));
+    sum = _mm_add_epi32(sum, _mm_ternarylogic_epi32(b, v[(a + 2) % 4], v[(a + 3) % 4], table));
+    v[a] = _mm_add_epi32(b, _mm_rol_epi32(sum, left));
   }
 };
 
