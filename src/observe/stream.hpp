@@ -71,6 +71,7 @@ struct MessageSeen {
   std::string target{};     ///< what the client called the server: HTTP's Host or proxy target, SMB's tree; may be empty
   bool winrm = false;       ///< HTTP that carries WS-Management: path /wsman, or port 5985
   bool asks_proxy = false;  ///< HTTP whose request line has a whole URI: the client itself asks this host to forward to `target`
+  bool ended_tls = false;   ///< the client came by TLS, which ended before here: CredSSP, a request that a TLS proxy forwards
 };
 
 /// A logon without NTLMSSP messages: the LM and NT responses of SMB1's SESSION_SETUP_ANDX without extended security (MS-CIFS
@@ -117,6 +118,7 @@ struct NoteSeen {
     kdc_error,            ///< `number` the KRB error code, `detail` the service name if the error carries one
     kdc_reply,            ///< a ticket was given; `detail` the service name
     kdc_unreachable,      ///< capture: a SYN to port 88 got no answer, or a refusal
+    given_up,             ///< bytes were lost, and records cannot be found again: the rest of the connection is not read
   };
   Kind kind = Kind::kerberos_token;
   ExchangeKey exchange = 0;

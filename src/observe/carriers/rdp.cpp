@@ -104,6 +104,7 @@ class RdpAnalyzer final : public RecordAnalyzer {
       place.moment = front.moment_of(token->content_offset + token->content.size() - 1);
       place.from = front.from;
       place.carrier = Carrier::rdp;
+      place.ended_tls = true;  // MS-CSSP 3.1.5: a TSRequest has always come by TLS
       report_token(place, token->content, front.witness);
       if (content.ntlm == wire::MessageType::authenticate) client_ = front.from;
     }

@@ -154,6 +154,7 @@ TokenContent report_token(const Place& place, ByteView token, Witness& witness) 
     seen.target = std::string{place.target};
     seen.winrm = place.winrm;
     seen.asks_proxy = place.asks_proxy;
+    seen.ended_tls = place.ended_tls;
     witness.on_message(place.connection, seen);
   }
   return content;

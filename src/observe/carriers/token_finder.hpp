@@ -22,6 +22,7 @@ struct Place {
   std::string_view target{};
   bool winrm = false;
   bool asks_proxy = false;
+  bool ended_tls = false;
 };
 
 struct TokenContent {

@@ -21,6 +21,16 @@ std::string_view first_label(std::string_view host) { return host.substr(0, host
 /// A host name as NetBIOS would have it: the first label, cut.
 std::string netbios_of(std::string_view host) { return upper(first_label(host).substr(0, kNetBiosLetters)); }
 
+std::optional<KeyedDigest> challenge_of(const Exchange& exchange) {
+  return exchange.challenge ? exchange.challenge->challenge_digest : std::nullopt;
+}
+
+/// Names that programs claim which have no other: of a library's default, or of the machine that runs it.
+bool is_generic(std::string_view workstation) {
+  constexpr std::string_view kGeneric[] = {"WORKSTATION", "LOCALHOST", "UNKNOWN", "NONE"};
+  return std::ranges::find(kGeneric, workstation) != std::end(kGeneric);
+}
+
 bool contains(const std::vector<Address>& addresses, const Address& address) {
   return std::ranges::find(addresses, address) != addresses.end();
 }
@@ -38,22 +48,53 @@ bool is_weak(const DecodedMessage& message) {
 
 }  // namespace
 
+const History::Place* History::elsewhere(const Places& places, const Address& address, const std::optional<KeyedDigest>& challenge,
+                                         bool by_itself) {
+  const Place* found = nullptr;
+  for (const Place& place : places) {
+    if (place.address == address) return nullptr;  // said before, or its own
+    if (place.address.is_v4() != address.is_v4() || (by_itself && !place.by_itself)) continue;
+    // The same challenge at both: one logon on two ways, which RelayDetector tells apart exactly.
+    if (challenge && place.challenge == challenge) continue;
+    if (found == nullptr || place.seen > found->seen) found = &place;
+  }
+  return found;
+}
+
+void History::remember(Places& places, Place place) {
+  const auto known = std::ranges::find(places, place.address, &Place::address);
+  if (known != places.end()) {
+    place.by_itself = place.by_itself || known->by_itself;
+    *known = place;
+    return;
+  }
+  if (places.size() == kMaxNames) places.erase(places.begin());
+  places.push_back(place);
+}
+
 void History::on_challenge(Exchange& exchange) {
   const event::Text& name = exchange.challenge->names.nb_computer;
   if (!name || name->empty()) return;
-  std::vector<std::string>& known = servers_.at(exchange.server().address).names;
+  const Address& address = exchange.server().address;
+  std::vector<std::string>& known = servers_.at(address).names;
   const std::string wanted = upper(*name);
-  if (std::ranges::find(known, wanted) != known.end()) return;
-  if (!known.empty()) {
-    exchange.findings.push_back({"server-names-changed", Severity::warning,
-                                 exchange.server().address.text() + " called itself " + known.back() + " before, and now " + wanted,
-                                 "frame " + std::to_string(exchange.challenge->object.frame)});
+  const std::string frame = "frame " + std::to_string(exchange.challenge->object.frame);
+  Places& places = machines_.at(netbios_of(*name));
+  if (std::ranges::find(known, wanted) == known.end()) {
+    if (!known.empty()) {
+      exchange.findings.push_back({"server-names-changed", Severity::warning,
+                                   address.text() + " called itself " + known.back() + " before, and now " + wanted, frame});
+    }
+    if (known.size() == kMaxNames) known.erase(known.begin());
+    known.push_back(wanted);
+    if (const Place* other = elsewhere(places, address, challenge_of(exchange), true)) {
+      exchange.findings.push_back({"server-names-elsewhere", follows_windows(exchange.carrier) ? Severity::warning : Severity::info,
+                                   address.text() + " calls itself " + wanted + ", and " + wanted + " was seen at " +
+                                       other->address.text() + ": names that a relay passes on",
+                                   frame + ", before in frame " + std::to_string(other->seen.frame)});
+    }
   }
-  if (known.size() == kMaxNames) known.erase(known.begin());
-  known.push_back(wanted);
-  std::vector<Address>& addresses = machines_.at(wanted);
-  if (!contains(addresses, exchange.server().address) && addresses.size() < kMaxNames)
-    addresses.push_back(exchange.server().address);
+  remember(places, {address, true, challenge_of(exchange), {exchange.challenge->object.frame, exchange.challenge->object.time}});
 }
 
 void History::on_rpc_call(const Connection& connection, const NoteSeen& seen) {
@@ -65,17 +106,19 @@ void History::on_rpc_call(const Connection& connection, const NoteSeen& seen) {
 
 void History::judge(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
   judge_target_host(exchange, findings);
+  judge_answered_name(exchange, findings);
   judge_machine(exchange, event, findings);
+  judge_workstation(exchange, event, findings);
   judge_coercion(exchange, event, findings);
   judge_downgrade(exchange, findings);
+  judge_habits(exchange, findings);
 }
 
 void History::judge_target_host(const Exchange& exchange, std::vector<Finding>& findings) {
   const std::string_view host = named_host(exchange);
-  if (host.empty() || !exchange.challenge || !exchange.challenge->names.nb_computer ||
-      exchange.challenge->names.nb_computer->empty())
-    return;
-  const event::ServerNames& names = exchange.challenge->names;
+  const event::ServerNames* said = exchange.server_names();
+  if (host.empty() || said == nullptr || !said->nb_computer || said->nb_computer->empty()) return;
+  const event::ServerNames& names = *said;
   const std::string address = exchange.server().address.text();
   if (is_address_literal(host)) {
     if (host == address || host == '[' + address + ']') return;
@@ -100,22 +143,49 @@ void History::judge_target_host(const Exchange& exchange, std::vector<Finding>& 
        exchange.frames()});
 }
 
+/// Where the CHALLENGE was not seen, the response says whose it answers.
+void History::judge_answered_name(const Exchange& exchange, std::vector<Finding>& findings) {
+  const event::Text& answered = exchange.authenticate->meant_names.nb_computer;
+  if (exchange.challenge || !answered || answered->empty()) return;
+  const ServerNamesKnown* known = servers_.find(exchange.server().address);
+  if (known == nullptr || known->names.empty() || std::ranges::find(known->names, upper(*answered)) != known->names.end()) return;
+  findings.push_back({"server-names-changed", Severity::warning,
+                      "the response answers " + *answered + ", and " + exchange.server().address.text() + " called itself " +
+                          known->names.back() + " before",
+                      exchange.frames()});
+}
+
 void History::judge_machine(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
   if (event.account.kind != event::AccountKind::machine || event.outcome == event::Outcome::failure) return;
-  const std::string name = upper(event.account.name->substr(0, event.account.name->size() - 1));
+  const std::string name = netbios_of(std::string_view{*event.account.name}.substr(0, event.account.name->size() - 1));
   if (name.empty()) return;
-  std::vector<Address>& known = machines_.at(name);
+  Places& places = machines_.at(name);
   const Address& from = exchange.client().address;
-  if (contains(known, from)) return;
-  const auto same_family = [&](const Address& address) { return address.is_v4() == from.is_v4(); };
-  if (const auto before = std::ranges::find_if(known, same_family); before != known.end()) {
+  if (const Place* known = elsewhere(places, from, challenge_of(exchange), true)) {
     findings.push_back({"machine-account-foreign", Severity::warning,
                         "the machine account " + *event.account.name + " comes from " + from.text() +
-                            ", and the machine was seen at " + before->text(),
-                        exchange.frames()});
+                            ", and the machine was seen at " + known->address.text(),
+                        exchange.frames() + ", before in frame " + std::to_string(known->seen.frame)});
     return;  // what is foreign is not learned from
   }
-  if (known.size() < kMaxNames) known.push_back(from);
+  remember(places, {from, true, challenge_of(exchange), {exchange.authenticate->object.frame, exchange.authenticate->object.time}});
+}
+
+void History::judge_workstation(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
+  if (!event.client.workstation || event.account.kind == event::AccountKind::machine) return;
+  const std::string name = netbios_of(*event.client.workstation);
+  if (name.empty() || is_generic(name) || is_address_literal(*event.client.workstation)) return;
+  Places& places = machines_.at(name);
+  const Address& from = exchange.client().address;
+  const Moment now{exchange.authenticate->object.frame, exchange.authenticate->object.time};
+  if (const Place* known = elsewhere(places, from, challenge_of(exchange), false)) {
+    const bool at_once = now.time.distance_ticks(known->seen.time) <= kAtOnceSeconds * FileTime::kTicksPerSecond;
+    findings.push_back({"workstation-elsewhere", at_once ? Severity::warning : Severity::info,
+                        "the client at " + from.text() + " calls itself " + *event.client.workstation + ", which was seen at " +
+                            known->address.text(),
+                        exchange.frames() + ", before in frame " + std::to_string(known->seen.frame)});
+  }
+  remember(places, {from, false, challenge_of(exchange), now});
 }
 
 void History::judge_coercion(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
@@ -146,9 +216,36 @@ void History::judge_downgrade(const Exchange& exchange, std::vector<Finding>& fi
   }
 }
 
+void History::judge_habits(const Exchange& exchange, std::vector<Finding>& findings) {
+  const DecodedMessage& authenticate = *exchange.authenticate;
+  if (!is_good(authenticate) || !exchange.challenge || !exchange.challenge->flags) return;
+  using wire::NegotiateFlag;
+  const wire::NegotiateFlags flags = *exchange.challenge->flags;
+  Habits& habits = habits_.at({exchange.client().address, exchange.server().address, exchange.carrier});
+  const auto judge_one = [&](std::uint32_t& good, bool does, Severity severity, std::string_view id, std::string_view what) {
+    if (does) {
+      ++good;
+    } else if (good >= kGoodLogons) {
+      findings.push_back({std::string{id}, severity,
+                          exchange.client().address.text() + " did better with this server " + std::to_string(good) +
+                              " times, and now " + std::string{what},
+                          exchange.frames()});
+    }
+  };
+  const bool follows = follows_windows(exchange.carrier);
+  const bool seals = flags.has(NegotiateFlag::sign) || flags.has(NegotiateFlag::seal);
+  judge_one(habits.with_mic, authenticate.mic == event::Mic::present, follows ? Severity::warning : Severity::info, "downgrade-mic",
+            "sends no MIC");
+  judge_one(habits.with_signing, seals, follows ? Severity::warning : Severity::info, "downgrade-signing", "signs nothing");
+  if (!seals) return;
+  const bool strong = flags.has(NegotiateFlag::key_128) && flags.has(NegotiateFlag::key_exchange);
+  judge_one(habits.with_strong_key, strong, Severity::warning, "downgrade-key", "has a weaker key");
+}
+
 std::size_t History::held_bytes() const {
   constexpr std::size_t kUsualEntry = 256;
-  return (servers_.size() + aliases_.size() + machines_.size() + good_logons_.size() + coerced_.size()) * kUsualEntry;
+  return (servers_.size() + aliases_.size() + machines_.size() + good_logons_.size() + habits_.size() + coerced_.size()) *
+         kUsualEntry;
 }
 
 }  // namespace postern::observe

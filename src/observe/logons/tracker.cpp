@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "event/event_id.hpp"
+#include "observe/logons/clocks.hpp"
 #include "observe/logons/decode.hpp"
 #include "observe/logons/exchange.hpp"
 #include "observe/logons/history.hpp"
@@ -68,6 +69,7 @@ class LogonTracker::State {
     if (!seen.target.empty()) exchange.target = seen.target;
     exchange.winrm = exchange.winrm || seen.winrm;
     exchange.asks_proxy = exchange.asks_proxy || seen.asks_proxy;
+    exchange.ended_tls = exchange.ended_tls || seen.ended_tls;
     exchange.in_spnego = exchange.in_spnego || seen.in_spnego;
     if (!seen.offered_mechs.empty()) exchange.offered_mechs = seen.offered_mechs;
     if (!decoded.type) return;
@@ -146,6 +148,7 @@ class LogonTracker::State {
         if (seen.exchange == 0 || seen.from != Side::client) facts(connection).server_mechs = seen.detail;
         return;
       case NoteSeen::Kind::kerberos_token: facts(connection).kerberos_tried = true; return;
+      case NoteSeen::Kind::given_up: ++counters_.connections_given_up; return;
       case NoteSeen::Kind::rpc_call: return history_.on_rpc_call(connection, seen);
       case NoteSeen::Kind::as_request:
       case NoteSeen::Kind::tgs_request:
@@ -187,7 +190,7 @@ class LogonTracker::State {
     constexpr std::size_t kUsualExchange = 3 * 1024;
     constexpr std::size_t kUsualConnection = 160;
     return exchanges_.size() * kUsualExchange + connections_.size() * kUsualConnection + relays_.held_bytes() +
-           history_.held_bytes() + reasons_.held_bytes();
+           history_.held_bytes() + clocks_.held_bytes() + reasons_.held_bytes();
   }
 
  private:
@@ -264,6 +267,7 @@ class LogonTracker::State {
     event.findings = std::move(exchange.findings);
     relays_.judge(exchange, event.findings);
     history_.judge(exchange, event, event.findings);
+    clocks_.judge(exchange, event.findings);
     judge_posture(exchange, event, event.findings);
     event.reason = reasons_.reason_of(exchange, event);
     if (!config_.host.empty()) event.source.host = config_.host;
@@ -285,6 +289,7 @@ class LogonTracker::State {
   std::map<std::uint64_t, ConnectionFacts> connections_;
   RelayDetector relays_;
   History history_;
+  Clocks clocks_;
   Reasons reasons_;
 };
 
