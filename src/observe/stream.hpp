@@ -154,7 +154,8 @@ enum class Interest : std::uint8_t { more, done };
 /// its own, whatever the peer sends.
 class Analyzer {
  public:
-  static constexpr std::size_t kMaxHeldBytes = std::size_t{192} * 1024;  ///< both directions together; a token has 64 KiB at most
+  /// Both directions together: a record of each (a token has 64 KiB at most), and what is put together from several.
+  static constexpr std::size_t kMaxHeldBytes = std::size_t{320} * 1024;
 
   Analyzer() = default;
   Analyzer(const Analyzer&) = delete;

@@ -223,6 +223,9 @@ class HttpAnalyzer final : public RecordAnalyzer {
   void on_lost(Side from, Witness&) override {
     (from == Side::client ? client_phase_ : server_phase_) = Phase::head;
     waiting_.clear();
+    if (from == Side::server) return;
+    server_logon_.clear();
+    proxy_logon_.clear();
   }
 
  private:

@@ -53,7 +53,7 @@ class RdpAnalyzer final : public RecordAnalyzer {
   }
 
   std::uint64_t search(const Front& front) override {
-    finish();  // a logon with a hole in it is not found again
+    give_up(front, Carrier::rdp);  // one connection has one logon, and this one has a hole
     return front.bytes.size();
   }
 
