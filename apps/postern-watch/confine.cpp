@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -111,8 +112,9 @@ Result<void> confine(Task task, const Options& options) {
   }
   int failed = 0;
   for (const int call : allowed) failed |= ::seccomp_rule_add(context, SCMP_ACT_ALLOW, call, 0);
-  // The C library asks whether a descriptor is a terminal, and for its width; libpcap sets nothing any more.
-  failed |= ::seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
+  // The C library asks whether a descriptor is a terminal; libpcap sets nothing any more. The table asks for the terminal's size.
+  failed |= ::seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TIOCGWINSZ));
+  failed |= ::seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_NE, TIOCGWINSZ));
   if (!writes_files) {
     // Captures that are still to be opened, and what the kernel counted of an interface (libpcap looks below /sys): to read only.
     const scmp_arg_cmp read_only{.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = O_ACCMODE | O_CREAT, .datum_b = O_RDONLY};

@@ -117,6 +117,7 @@ struct NoteSeen {
     tgs_request,          ///< `detail` the service name asked for, as class/host
     kdc_error,            ///< `number` the KRB error code, `detail` the service name if the error carries one
     kdc_reply,            ///< a ticket was given; `detail` the service name
+    kerberos_error,       ///< a service answers a Kerberos token with a KRB-ERROR: `number` its code
     kdc_unreachable,      ///< capture: a SYN to port 88 got no answer, or a refusal
     given_up,             ///< bytes were lost, and records cannot be found again: the rest of the connection is not read
   };

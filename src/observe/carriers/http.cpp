@@ -261,7 +261,7 @@ class HttpAnalyzer final : public RecordAnalyzer {
       place.target = host;
       place.winrm =
           !token.proxy && (connection_.server.port == kWinrmPort || starts_with_ignoring_case(path_of(head.uri), "/wsman"));
-      place.asks_proxy = connect || !authority.empty();
+      place.asks_proxy = connect || tunnel_ || !authority.empty();  // in a tunnel, the client asked for it with CONNECT
       place.ended_tls = !token.proxy && head.forwarded_tls;
       report_token(place, bytes, front.witness);
       if (content.ntlm == wire::MessageType::authenticate)

@@ -39,6 +39,9 @@ struct TokenContent {
 /// SPNEGO's rules is searched for the signature of NTLM all the same.
 TokenContent report_token(const Place& place, ByteView token, Witness& witness);
 
+/// The code of the KRB-ERROR in a token of Kerberos by GSS-API (RFC 4121 4.1, TOK_ID 03 00); nothing if there is none.
+[[nodiscard]] std::optional<std::uint32_t> kerberos_error_in(ByteView token);
+
 /// RFC 4648 section 4, as the peers' readers take it: ends at the first character that is none of the alphabet; padding optional.
 [[nodiscard]] Bytes decode_base64(std::string_view text);
 

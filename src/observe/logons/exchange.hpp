@@ -33,6 +33,8 @@ struct Exchange {
   std::string server_mechs{};                ///< offered by the server: OIDs, or HTTP's schemes
   bool kerberos_tried = false;               ///< a Kerberos token went to this server on this connection before
 
+  std::optional<std::uint32_t> kerberos_error{};  ///< the server's answer to it, a KRB-ERROR
+
   std::optional<std::uint32_t> rpc_level{};
   std::optional<bool> signing_required{};
   bool encrypted = false;

@@ -148,6 +148,10 @@ class LogonTracker::State {
         if (seen.exchange == 0 || seen.from != Side::client) facts(connection).server_mechs = seen.detail;
         return;
       case NoteSeen::Kind::kerberos_token: facts(connection).kerberos_tried = true; return;
+      case NoteSeen::Kind::kerberos_error:
+        facts(connection).kerberos_tried = true;
+        facts(connection).kerberos_error = seen.number;
+        return;
       case NoteSeen::Kind::given_up: ++counters_.connections_given_up; return;
       case NoteSeen::Kind::rpc_call: return history_.on_rpc_call(connection, seen);
       case NoteSeen::Kind::as_request:
@@ -205,6 +209,7 @@ class LogonTracker::State {
     std::optional<bool> signing_required{};
     std::string server_mechs{};
     bool kerberos_tried = false;
+    std::optional<std::uint32_t> kerberos_error{};
     bool encrypted = false;
   };
 
@@ -261,6 +266,7 @@ class LogonTracker::State {
       exchange.signing_required = known->second.signing_required;
       exchange.server_mechs = known->second.server_mechs;
       exchange.kerberos_tried = known->second.kerberos_tried;
+      exchange.kerberos_error = known->second.kerberos_error;
       exchange.encrypted = exchange.encrypted || known->second.encrypted;
     }
     event::LogonEvent event = event_of(exchange);

@@ -41,10 +41,10 @@ class Recorder final : public Witness {
     lines.push_back(line + ' ' + seen.text);
   }
   void on_note(const Connection&, const NoteSeen& seen) override {
-    constexpr std::string_view kKinds[] = {"kerberos-token",       "mechs-offered", "target-named", "signing-required",
-                                           "signing-not-required", "rpc-level",     "rpc-call",     "encrypted",
-                                           "as-request",           "tgs-request",   "kdc-error",    "kdc-reply",
-                                           "kdc-unreachable",      "given-up"};
+    constexpr std::string_view kKinds[] = {"kerberos-token",       "mechs-offered",   "target-named", "signing-required",
+                                           "signing-not-required", "rpc-level",       "rpc-call",     "encrypted",
+                                           "as-request",           "tgs-request",     "kdc-error",    "kdc-reply",
+                                           "kerberos-error",       "kdc-unreachable", "given-up"};
     lines.push_back("note " + std::string{kKinds[static_cast<std::size_t>(seen.kind)]} + ' ' + side(seen.from) + ' ' +
                     std::to_string(seen.number) + ' ' + seen.detail);
   }

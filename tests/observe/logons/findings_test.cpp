@@ -169,6 +169,54 @@ TEST(Reasons, TakeTheKdcsErrorForThatServiceShortlyBefore) {
   }
 }
 
+TEST(Reasons, TakeWhatTheKdcSaidOfTheAccountItselfForEveryServer) {
+  struct Case {
+    std::uint32_t error;
+    std::string asked_for, name;
+    std::optional<event::Confidence> confidence;
+  };
+  for (const Case& c : {Case{18, "alice", "account revoked or expired for Kerberos", event::Confidence::proved},
+                        Case{18, "ALICE@LAB.TEST", "account revoked or expired for Kerberos", event::Confidence::proved},
+                        Case{18, "bob", "account revoked or expired for Kerberos", event::Confidence::likely},
+                        Case{37, "alice", "clock skew", event::Confidence::proved},
+                        Case{24, "alice", "no ticket requested", event::Confidence::guess}}) {
+    Scene scene;
+    const Parts kdc{.server = 2, .port = 88};
+    const Connection connection = scene.connect(kdc);
+    scene.note(connection, kdc, NoteSeen::Kind::as_request, c.asked_for);
+    scene.note(connection, kdc, NoteSeen::Kind::kdc_error, "krbtgt/LAB.TEST", c.error);
+    const event::Reason reason = scene.log_on({.second = 2}).reason;
+    EXPECT_EQ(reason.name, c.name) << c.error;
+    EXPECT_EQ(reason.confidence, c.confidence) << c.asked_for;
+    EXPECT_EQ(scene.log_on({.challenge = 2, .second = 200}).reason.name, "no ticket requested") << "long after";
+  }
+}
+
+TEST(Reasons, SayThatTheTargetNameIsMissing) {
+  EXPECT_EQ(reason_of({.spn = "", .empty_spn = true}).id, 5U);
+  EXPECT_EQ(reason_of({.spn = "", .empty_spn = true}).confidence, event::Confidence::likely);
+  EXPECT_EQ(reason_of({.spn = ""}).id, 5U);
+  EXPECT_EQ(reason_of({.spn = ""}).confidence, event::Confidence::guess);
+  EXPECT_EQ(reason_of({.spn = "cifs/fs1.lab.test"}), event::Reason{});
+}
+
+TEST(Reasons, TakeTheServicesOwnKerberosError) {
+  const auto with = [](std::uint32_t error) {
+    Scene scene;
+    const Parts parts;
+    const Connection connection = scene.connect(parts);
+    scene.note(connection, parts, NoteSeen::Kind::kerberos_token, "1.2.840.113554.1.2.2");
+    if (error != 0) scene.note(connection, parts, NoteSeen::Kind::kerberos_error, {}, error);
+    return scene.log_on(connection, parts).reason;
+  };
+  EXPECT_EQ(with(41).name, "target name on another account");
+  EXPECT_THAT(*with(41).evidence, HasSubstr("KRB-ERROR 41"));
+  EXPECT_EQ(with(41).confidence, event::Confidence::proved);
+  EXPECT_EQ(with(37).name, "clock skew");
+  EXPECT_EQ(with(60).name, "Kerberos was offered and refused") << "an error that says nothing";
+  EXPECT_EQ(with(0).name, "Kerberos was offered and refused");
+}
+
 TEST(Reasons, DoNotTakeTheErrorOfAnotherServiceOrClient) {
   Scene scene;
   const Parts kdc{.server = 2, .port = 88};

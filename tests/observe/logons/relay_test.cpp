@@ -250,6 +250,29 @@ TEST(Relay, RaisesNothingWhereTheClientItselfAsksTheProxyToForward) {
   EXPECT_EQ(relays_in(seen(elsewhere)), 2U) << "asked for one host, and brought to another";
 }
 
+TEST(Relay, RaisesNothingForATunnelThatTheClientAskedFor) {
+  const auto through = [](bool asked) {
+    const Logon logon;
+    LogonWire wire;
+    Conversation v{wire, {{kVictim, kRelay, 50'000, 3128}}};
+    if (asked) {
+      v.client("CONNECT web1.example.org:80 HTTP/1.1\r\nHost: web1.example.org:80\r\n\r\n");
+      v.server("HTTP/1.1 200 Connection established\r\n\r\n");
+    }
+    Conversation t{wire, {{kRelay, kTarget, 50'001, 80}}};
+    for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.negotiate));
+    for (Conversation* c : {&t, &v}) c->server(http_challenge(logon.challenge_message));
+    for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.authenticate));
+    for (Conversation* c : {&t, &v}) c->server(kOk);
+    t.close();
+    v.close();
+    return seen(wire);
+  };
+  EXPECT_EQ(through(true).events.size(), 2U);
+  EXPECT_EQ(relays_in(through(true)), 0U);
+  EXPECT_EQ(relays_in(through(false)), 2U);
+}
+
 TEST(Relay, LearnsAReverseProxyFromManyClientsAndOneTarget) {
   const auto proxied = [](std::string_view host) {
     LogonWire wire;

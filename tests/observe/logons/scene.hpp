@@ -44,6 +44,7 @@ struct Parts {
   std::string answered_name{};  ///< the server's name in the response
   enum class Binding : std::uint8_t { absent, zero, hash } binding = Binding::absent;
   bool ended_tls = false;
+  bool empty_spn = false;  ///< MsvAvTargetName is there and says nothing
   bool challenge_seen = true;
   std::int64_t server_clock = 0;                ///< seconds that it is ahead of the capture's
   std::optional<std::int64_t> server_stands{};  ///< the second that it stands at, whatever time it is
@@ -87,7 +88,7 @@ inline Bytes response_of(const Parts& parts) {
   wire::AvPairsBuilder pairs;
   if (!parts.answered_name.empty()) pairs.add(wire::AvId::nb_computer_name, utf16(parts.answered_name));
   if (parts.announce_mic) pairs.add_flags(2);
-  if (!parts.spn.empty()) pairs.add(wire::AvId::target_name, utf16(parts.spn));
+  if (parts.empty_spn || !parts.spn.empty()) pairs.add(wire::AvId::target_name, utf16(parts.spn));
   if (parts.binding != Parts::Binding::absent)
     pairs.add(wire::AvId::channel_bindings, Bytes(16, parts.binding == Parts::Binding::zero ? 0 : 7));
   const Bytes list = std::move(pairs).finish();

@@ -1,4 +1,5 @@
 // postern-watch as its users run it.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -8,7 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
+#include "base/text.hpp"
 #include "observe/capture/packets.hpp"
+#include "observe/carriers/talks.hpp"
+#include "observe/logons/wire.hpp"
 #include "postern-watch/printer.hpp"
 #include "postern-watch/rotating_file.hpp"
 #include "support/paths.hpp"
@@ -127,6 +131,56 @@ TEST_F(WatchTest, StatisticsAreOneObjectOnStandardError) {
   EXPECT_EQ(statistics["connections"], 1);
   EXPECT_EQ(statistics["analysed"], 1);
   EXPECT_EQ(statistics["messages"], 1);
+}
+
+/// Logons of `clients` clients to 10.0.0.66, each brought on to 10.0.0.1 within the same second, three minutes from one to the
+/// next.
+Bytes forwarded(unsigned clients) {
+  observe::Wire wire;
+  const auto request = [](const Bytes& token) {
+    return "GET / HTTP/1.1\r\nHost: web1\r\nAuthorization: NTLM " + to_base64(token) + "\r\n\r\n";
+  };
+  for (unsigned i = 0; i < clients; ++i) {
+    const auto port = static_cast<std::uint16_t>(50'000 + i);
+    observe::Conversation victim{wire, {{0x0a000011 + i, 0x0a000042, port, 80}}};
+    observe::Conversation target{wire, {{0x0a000042, 0x0a000001, port, 80}}};
+    const Bytes challenge = observe::challenge_message(0x7111'2233'4455'6600 + i);
+    for (auto* c : {&victim, &target}) c->client(request(observe::negotiate_message()));
+    for (auto* c : {&target, &victim}) {
+      c->server("HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM " + to_base64(challenge) + "\r\nContent-Length: 0\r\n\r\n");
+    }
+    for (auto* c : {&victim, &target}) c->client(request(observe::authenticate_message()));
+    for (auto* c : {&target, &victim}) c->server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    target.close();
+    victim.close();
+    wire.seconds += 180;
+  }
+  return wire.bytes();
+}
+
+TEST_F(WatchTest, TakesAProxyThatIsNamedForNoRelayAndLearnsOthersOnlyWhereItMay) {
+  const std::string file = write("forwarded.pcap", forwarded(7));
+  const auto relays = [&](const std::string& options) {
+    const std::string out = run("postern-watch", "--json --read " + file + options).out;
+    std::size_t count = 0;
+    for (std::size_t at = out.find("\"id\":\"relay\""); at != std::string::npos; at = out.find("\"id\":\"relay\"", at + 1)) ++count;
+    return count;
+  };
+  const std::size_t unlearned = relays(" --no-learn-proxies");
+  EXPECT_EQ(unlearned, 14U) << "each of the seven, on both of its ways";
+  const std::size_t learned = relays("");
+  EXPECT_GT(learned, 0U) << "the first ones, while nothing was known";
+  EXPECT_LT(learned, unlearned);
+  EXPECT_EQ(relays(" --no-learn-proxies --proxy 10.0.0.66"), 0U);
+  EXPECT_EQ(relays(" --no-learn-proxies --proxy 10.0.0.67"), 14U) << "another host";
+  EXPECT_EQ(run("postern-watch", "--json --proxy nowhere --read " + file).code, 2);
+}
+
+TEST_F(WatchTest, PrintsALinePerLogonWhereStandardOutputIsNoTerminal) {
+  const Run seen = run("postern-watch", "--read " + write("forwarded.pcap", forwarded(2)));
+  EXPECT_TRUE(seen.out.starts_with("TIME (UTC)")) << seen.out;
+  EXPECT_EQ(std::ranges::count(seen.out, '\n'), 5);
+  EXPECT_EQ(seen.out.find('\x1b'), std::string::npos);
 }
 
 TEST_F(WatchTest, RotatesItsOutputBySizeAndKeepsSoMany) {
