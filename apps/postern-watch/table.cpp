@@ -58,13 +58,13 @@ struct ColumnRule {
 };
 constexpr std::array<ColumnRule, kColumns> kRules{{{"LAST", 8, 8},
                                                    {"COUNT", 5, 9},
-                                                   {"CLIENT", 12, 39},
-                                                   {"SERVER", 12, 40},
+                                                   {"CLIENT", 9, 39},
+                                                   {"SERVER", 10, 40},
                                                    {"SERVICE", 4, 10},
-                                                   {"ACCOUNT", 10, 40},
+                                                   {"ACCOUNT", 8, 40},
                                                    {"VERSION", 6, 10},
-                                                   {"WHY NTLM", 10, 40},
-                                                   {"WORST FINDING", 10, 24}}};
+                                                   {"WHY NTLM", 8, 40},
+                                                   {"WORST", 8, 24}}};
 /// What goes first where the pane is narrow.
 constexpr std::array kDropped{kService, kReason, kVersion, kLast, kCount, kWorst};
 
@@ -77,6 +77,21 @@ std::string word(const std::optional<E>& value) {
 
 std::string shown(const std::string& name, std::string_view instead) {
   return name.empty() ? std::string{instead} : printable(is_utf8(name) ? name : std::string{"?"});
+}
+
+/// A reason in few words: those that Windows numbers have some of their own.
+std::string why(const event::Reason& reason) {
+  struct Short {
+    std::uint32_t id;
+    std::string_view text;
+  };
+  constexpr Short kShort[] = {{1, "asked for NTLM"}, {2, "local account"},   {5, "no target name"},  {6, "unknown name"},
+                              {7, "IP address"},     {8, "duplicated name"}, {9, "no KDC in reach"}, {11, "null session"}};
+  if (reason.id) {
+    const auto* known = std::ranges::find(kShort, *reason.id, &Short::id);
+    if (known != std::end(kShort)) return std::string{known->text};
+  }
+  return printable(reason.name.value_or(""));
 }
 
 std::string time_of_day(const std::optional<event::Timestamp>& time) {
@@ -97,7 +112,7 @@ Cells cells_of(const Dependency& d) {
   cells[kService] = word(d.key.service);
   cells[kAccount] = shown(d.key.account, d.key.account_kind == event::AccountKind::anonymous ? "(anonymous)" : "?");
   cells[kVersion] = word(d.key.version);
-  if (d.reason) cells[kReason] = printable(d.reason->reason.name.value_or(""));
+  if (d.reason) cells[kReason] = why(d.reason->reason);
   if (d.finding && d.finding->severity != Severity::info) cells[kWorst] = printable(d.finding->id);
   return cells;
 }
@@ -111,6 +126,7 @@ std::array<std::size_t, kColumns> widths_for(const std::vector<Cells>& rows, std
     widths[i] = std::max(kRules[i].least, std::min(display_width(kRules[i].head), kRules[i].most));
     for (const Cells& row : rows) widths[i] = std::max(widths[i], std::min(display_width(row[i]), kRules[i].most));
   }
+  const auto natural = widths;
   const auto total = [&] {
     std::size_t sum = 0;
     for (const std::size_t width : widths) sum += width == 0 ? 0 : width + kGap;
@@ -130,6 +146,16 @@ std::array<std::size_t, kColumns> widths_for(const std::vector<Cells>& rows, std
     if (shrink()) continue;
     if (dropped == kDropped.size()) break;
     widths[kDropped[dropped++]] = 0;
+  }
+  // What a column that was left out gave back goes to those that miss most.
+  for (std::size_t spare = columns - std::min(columns, total()); spare > 0; --spare) {
+    std::size_t most = kColumns;
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      const bool misses = widths[i] != 0 && widths[i] < natural[i];
+      if (misses && (most == kColumns || natural[i] - widths[i] > natural[most] - widths[most])) most = i;
+    }
+    if (most == kColumns) break;
+    ++widths[most];
   }
   return widths;
 }

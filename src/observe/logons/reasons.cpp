@@ -183,6 +183,13 @@ Reason Reasons::reason_of(const Exchange& exchange, const event::LogonEvent& eve
   }
   if (auto said = by_negotiation(exchange); said && said->confidence == Confidence::proved) return *said;
   if (kdc.confidence == Confidence::likely) return kdc;
+  const event::Text& domain = event.account.domain;
+  const bool clients_own = domain && !domain->empty() && event.client.workstation &&
+                           upper(*domain) == upper(*event.client.workstation) && event.account.kind == event::AccountKind::unknown;
+  if (clients_own) {
+    return make(kLocalAccount, "local account", Confidence::likely,
+                "the account's domain is " + *domain + ", the client itself, whose accounts no KDC knows");
+  }
   if (auto said = by_negotiation(exchange)) return *said;
   if (!exchange.offered_mechs.empty() && !offers_kerberos(exchange.offered_mechs)) {
     return make(kAsked, "application asked for NTLM directly", Confidence::guess,

@@ -192,6 +192,13 @@ TEST(Reasons, TakeWhatTheKdcSaidOfTheAccountItselfForEveryServer) {
   }
 }
 
+TEST(Reasons, KnowAnAccountOfTheClientItself) {
+  EXPECT_EQ(reason_of({.domain = "WS17", .workstation = "WS17"}).id, 2U);
+  EXPECT_EQ(reason_of({.domain = "WS17", .workstation = "WS17"}).confidence, event::Confidence::likely);
+  EXPECT_EQ(reason_of({.domain = "WS17", .workstation = "WS18"}), event::Reason{});
+  EXPECT_EQ(reason_of({.domain = "LAB", .workstation = "LAB"}), event::Reason{}) << "the domain's own";
+}
+
 TEST(Reasons, SayThatTheTargetNameIsMissing) {
   EXPECT_EQ(reason_of({.spn = "", .empty_spn = true}).id, 5U);
   EXPECT_EQ(reason_of({.spn = "", .empty_spn = true}).confidence, event::Confidence::likely);

@@ -25,6 +25,7 @@ event::LogonEvent logon(std::string client, std::string account, std::string ser
   event.package = event::Package::ntlm;
   event.ntlm.version = event::NtlmVersion::ntlm_v2;
   event.outcome = event::Outcome::success;
+  event.reason.id = 7;
   event.reason.name = "target is an IP address";
   event.reason.confidence = event::Confidence::proved;
   return event;
@@ -44,14 +45,13 @@ DependencyTable three() {
 }
 
 TEST(DependencyTable, HasALineForEachDependencyTheWorstFirstThenTheLatest) {
-  EXPECT_THAT(
-      three().lines({110, 0}, "postern watch  eth0"),
-      ElementsAre("postern watch  eth0", "5 logons  3 dependencies  1 alarms  0 warnings",
-                  "LAST      COUNT  CLIENT        SERVER        SERVICE  ACCOUNT     VERSION  WHY NTLM              WORST FINDING",
-                  "04:27:10      1  10.0.0.66     dc1           smb      LAB\\carol   NTLMv1                         relay",
-                  "04:27:40      1  10.0.0.18     web1          smb      LAB\\bob     NTLMv2   target is an IP add…",
-                  "04:26:42      3  10.0.0.17     fs1.lab.test  smb      LAB\\alice   NTLMv2   target is an IP add…", "",
-                  "alarm: a logon was relayed: victim 10.0.0.17"));
+  EXPECT_THAT(three().lines({110, 0}, "postern watch  eth0"),
+              ElementsAre("postern watch  eth0", "5 logons  3 dependencies  1 alarms  0 warnings",
+                          "LAST      COUNT  CLIENT     SERVER        SERVICE  ACCOUNT    VERSION  WHY NTLM    WORST",
+                          "04:27:10      1  10.0.0.66  dc1           smb      LAB\\carol  NTLMv1               relay",
+                          "04:27:40      1  10.0.0.18  web1          smb      LAB\\bob    NTLMv2   IP address",
+                          "04:26:42      3  10.0.0.17  fs1.lab.test  smb      LAB\\alice  NTLMv2   IP address", "",
+                          "alarm: a logon was relayed: victim 10.0.0.17"));
 }
 
 TEST(DependencyTable, FitsEveryWidthAndLeavesOutWhatMattersLeast) {
@@ -61,6 +61,7 @@ TEST(DependencyTable, FitsEveryWidthAndLeavesOutWhatMattersLeast) {
       ASSERT_LE(display_width(line), columns) << line;
     }
   }
+  EXPECT_THAT(table.lines({80, 0}, "x")[4], HasSubstr("IP addr")) << "the reason is seen on a usual terminal";
   const auto narrow = table.lines({50, 0}, "x");
   EXPECT_THAT(narrow[2], HasSubstr("CLIENT"));
   EXPECT_THAT(narrow[2], HasSubstr("ACCOUNT"));

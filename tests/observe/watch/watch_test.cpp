@@ -176,6 +176,22 @@ TEST_F(WatchTest, TakesAProxyThatIsNamedForNoRelayAndLearnsOthersOnlyWhereItMay)
   EXPECT_EQ(run("postern-watch", "--json --proxy nowhere --read " + file).code, 2);
 }
 
+TEST_F(WatchTest, FillsAnInventoryOfWhichEachDependencyTellsItsStoryAndCure) {
+  const std::string store = " --store " + path("s.db");
+  ASSERT_EQ(run("postern-watch", "--json --read " + write("forwarded.pcap", forwarded(1)) + store).code, 0);
+  const auto inventory = nlohmann::json::parse(run("postern", "inventory --json" + store).out);
+  ASSERT_EQ(inventory["dependencies"].size(), 2U);
+  for (const auto& dependency : inventory["dependencies"]) {
+    const auto id = dependency["id"].get<std::string>();
+    const auto story = nlohmann::json::parse(run("postern", "explain --json " + id + store).out);
+    EXPECT_EQ(story["reasons"][0]["name"], "application-chose-ntlm") << "raw NTLM";
+    EXPECT_EQ(story["reasons"][0]["confidence"], "likely");
+    EXPECT_FALSE(story["cure"].empty());
+    EXPECT_NE(run("postern", "explain " + id + store).out.find("the cure:"), std::string::npos);
+  }
+  EXPECT_EQ(run("postern", "explain 0000000000000000" + store).code, 1);
+}
+
 TEST_F(WatchTest, PrintsALinePerLogonWhereStandardOutputIsNoTerminal) {
   const Run seen = run("postern-watch", "--read " + write("forwarded.pcap", forwarded(2)));
   EXPECT_TRUE(seen.out.starts_with("TIME (UTC)")) << seen.out;
