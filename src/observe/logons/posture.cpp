@@ -128,10 +128,27 @@ void judge_standing(const Exchange& exchange, const event::LogonEvent& event, st
   if (null_session || exchange.authenticate->version == event::NtlmVersion::anonymous) {
     findings.push_back({"anonymous", Severity::info, "a null session: no user and no password", exchange.frames()});
   }
+}
+
+/// What a server lets pass: SMB says it in NEGOTIATE, LDAP and RPC show it by whom they let in.
+void judge_required_signing(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
+  constexpr std::uint32_t kPacketIntegrity = 5;  // MS-RPCE 2.2.1.1.8
   const bool smb = exchange.carrier == Carrier::smb1 || exchange.carrier == Carrier::smb2;
   if (smb && exchange.signing_required == false) {
     findings.push_back({"signing-not-required", Severity::info,
                         "the server does not require signing, so that a relayed session can be used", exchange.frames()});
+  }
+  if (event.outcome != event::Outcome::success || event.ntlm.version == event::NtlmVersion::anonymous) return;
+  const bool signs = event.ntlm.sign.value_or(true) || event.ntlm.seal.value_or(true);
+  if (exchange.carrier == Carrier::ldap && !signs && !exchange.ended_tls) {
+    findings.push_back({"signing-not-required", Severity::info,
+                        "the server let in a client that signs nothing, so that a relayed session can be used", exchange.frames()});
+  }
+  if (exchange.carrier == Carrier::dcerpc && exchange.rpc_level && *exchange.rpc_level < kPacketIntegrity) {
+    findings.push_back({"signing-not-required", Severity::info,
+                        "the server answered calls of authentication level " + std::to_string(*exchange.rpc_level) +
+                            ", which are not signed, so that a relayed session can be used",
+                        exchange.frames()});
   }
 }
 
@@ -197,6 +214,7 @@ void judge_posture(const Exchange& exchange, const event::LogonEvent& event, std
   judge_bindings(exchange, findings);
   judge_version(exchange, findings);
   judge_standing(exchange, event, findings);
+  judge_required_signing(exchange, event, findings);
   judge_target(exchange, findings);
   if (exchange.challenge && exchange.challenge->challenge_is_pattern) {
     findings.push_back({"challenge-pattern", Severity::warning,

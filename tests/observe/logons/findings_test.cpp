@@ -76,6 +76,25 @@ TEST(Findings, SayThatAnSmbServerDoesNotRequireSigning) {
   }
 }
 
+TEST(Findings, SayThatAnLdapServerLetInWhoSignsNothing) {
+  const NegotiateFlags offered{0xe2888205}, chosen{0xe28a8205};
+  const std::string spn = "ldap/fs1.lab.test";
+  EXPECT_EQ(found_in({.carrier = Carrier::ldap, .offered = offered, .chosen = chosen, .spn = spn}), Ids{"signing-not-required"});
+  EXPECT_EQ(found_in({.carrier = Carrier::ldap, .spn = spn}), Ids{}) << "signed";
+  EXPECT_EQ(found_in({.carrier = Carrier::ldap, .offered = offered, .chosen = chosen, .spn = spn, .failed = true}), Ids{})
+      << "not let in";
+}
+
+TEST(Findings, SayThatAnRpcServerAnswersCallsThatAreNotSigned) {
+  for (const std::uint32_t level : {2U, 4U, 5U, 6U}) {
+    Scene scene;
+    const Parts parts{.carrier = Carrier::dcerpc, .spn = "RPCSS/fs1"};
+    const Connection connection = scene.connect(parts);
+    scene.note(connection, parts, NoteSeen::Kind::rpc_level, {}, level, 1);
+    EXPECT_EQ(ids(scene.log_on(connection, parts)), level < 5 ? Ids{"signing-not-required"} : Ids{}) << level;
+  }
+}
+
 TEST(Findings, SeeAnSpnOfAnotherService) {
   EXPECT_EQ(found_in({.carrier = Carrier::ldap, .spn = "cifs/fs1.lab.test"}), Ids{"relay-target-class"});
   EXPECT_EQ(found_in({.carrier = Carrier::ldap, .spn = "ldap/fs1.lab.test"}), Ids{});

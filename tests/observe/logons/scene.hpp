@@ -156,9 +156,10 @@ class Scene {
     tracker_.on_message(connection, seen);
   }
   void note(const Connection& connection, const Parts& parts, NoteSeen::Kind kind, std::string detail = {},
-            std::uint32_t number = 0) {
+            std::uint32_t number = 0, ExchangeKey exchange = 0) {
     NoteSeen seen;
     seen.kind = kind;
+    seen.exchange = exchange;
     seen.moment = moment(parts);
     seen.carrier = parts.carrier;
     seen.from = kind == NoteSeen::Kind::kdc_error ? Side::server : Side::client;
