@@ -187,6 +187,29 @@ std::string trimmed_to(std::string_view text, std::size_t columns) {
   return line;
 }
 
+/// `text` in lines of `columns` at most, broken at blanks where there are some; what follows the first is indented.
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
+  constexpr std::string_view kIndent = "  ";
+  std::vector<std::string> out;
+  std::string line;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const bool begins = line.empty() || line == kIndent;
+    if (!begins && display_width(line) + 1 + display_width(word) > columns) {
+      out.push_back(trimmed_to(line, columns));
+      line = kIndent;
+      line += word;
+    } else {
+      line += begins ? "" : " ";
+      line += word;
+    }
+  }
+  if (!line.empty()) out.push_back(trimmed_to(line, columns));
+  return out;
+}
+
 }  // namespace
 
 std::size_t display_width(std::string_view utf8) {
@@ -250,8 +273,16 @@ std::vector<std::string> DependencyTable::lines(const Pane& pane, std::string_vi
   });
   if (other_.events > 0) order.push_back(&other_);
 
-  const std::size_t news = pane.rows == 0 ? news_.size() : std::min(news_.size(), pane.rows / 6);
-  const std::size_t around = kHeadLines + (news == 0 ? 0 : news + 1);
+  // The latest findings that fit into a third of the pane.
+  std::vector<std::string> news;
+  for (auto one = news_.rbegin(); one != news_.rend(); ++one) {
+    std::vector<std::string> text =
+        wrapped(fmt::format("{}: {}", event::name_of(one->severity), printable(one->text)), pane.columns);
+    if (pane.rows > 0 && news.size() + text.size() > pane.rows / 3) break;
+    for (std::string& line : text) line = coloured(std::move(line), one->severity, pane.colour);
+    news.insert(news.begin(), text.begin(), text.end());
+  }
+  const std::size_t around = kHeadLines + (news.empty() ? 0 : news.size() + 1);
   std::size_t room = pane.rows == 0 ? order.size() : pane.rows - std::min(pane.rows, around);
   const bool hides = order.size() > room;
   if (hides && room > 0) --room;  // for the line that says how many there are
@@ -273,11 +304,8 @@ std::vector<std::string> DependencyTable::lines(const Pane& pane, std::string_vi
     out.push_back(coloured(trimmed_to(line_of(rows[i], widths), pane.columns), severity, pane.colour));
   }
   if (hides) out.push_back(trimmed_to(fmt::format("and {} more", order.size() - count), pane.columns));
-  if (news > 0) out.emplace_back();
-  for (std::size_t i = news_.size() - news; i < news_.size(); ++i) {
-    const std::string text = fmt::format("{}: {}", event::name_of(news_[i].severity), printable(news_[i].text));
-    out.push_back(coloured(trimmed_to(text, pane.columns), news_[i].severity, pane.colour));
-  }
+  if (!news.empty()) out.emplace_back();
+  out.insert(out.end(), news.begin(), news.end());
   if (pane.rows > 0 && out.size() > pane.rows) out.resize(pane.rows);
   return out;
 }

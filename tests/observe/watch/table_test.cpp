@@ -62,6 +62,9 @@ TEST(DependencyTable, FitsEveryWidthAndLeavesOutWhatMattersLeast) {
     }
   }
   EXPECT_THAT(table.lines({80, 0}, "x")[4], HasSubstr("IP addr")) << "the reason is seen on a usual terminal";
+  const auto told = table.lines({30, 0}, "x");
+  EXPECT_EQ(told[told.size() - 2], "alarm: a logon was relayed:") << "told whole, in several lines";
+  EXPECT_EQ(told.back(), "  victim 10.0.0.17");
   const auto narrow = table.lines({50, 0}, "x");
   EXPECT_THAT(narrow[2], HasSubstr("CLIENT"));
   EXPECT_THAT(narrow[2], HasSubstr("ACCOUNT"));

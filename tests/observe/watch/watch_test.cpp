@@ -7,7 +7,9 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <pty.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/text.hpp"
 #include "observe/capture/packets.hpp"
@@ -174,6 +176,45 @@ TEST_F(WatchTest, TakesAProxyThatIsNamedForNoRelayAndLearnsOthersOnlyWhereItMay)
   EXPECT_EQ(relays(" --no-learn-proxies --proxy 10.0.0.66"), 0U);
   EXPECT_EQ(relays(" --no-learn-proxies --proxy 10.0.0.67"), 14U) << "another host";
   EXPECT_EQ(run("postern-watch", "--json --proxy nowhere --read " + file).code, 2);
+}
+
+/// What postern-watch writes to a terminal of 100 columns.
+std::string on_terminal(const char* term, std::vector<std::string> arguments) {
+  std::string program = std::string{POSTERN_BINARY_DIR} + "/bin/postern-watch";
+  std::vector<char*> argv{program.data()};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  winsize size{.ws_row = 30, .ws_col = 100, .ws_xpixel = 0, .ws_ypixel = 0};
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  if (child == 0) {
+    ::setenv("TERM", term, 1);
+    ::setenv("NO_COLOR", "1", 1);
+    ::execv(program.c_str(), argv.data());
+    ::_exit(127);
+  }
+  std::string out;
+  std::array<char, 4096> buffer{};
+  for (ssize_t count = 0; (count = ::read(terminal, buffer.data(), buffer.size())) > 0;)
+    out.append(buffer.data(), static_cast<std::size_t>(count));
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(terminal);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  return out;
+}
+
+TEST_F(WatchTest, PrintsATableOnATerminalUnlessLinesAreWanted) {
+  const std::string file = write("forwarded.pcap", forwarded(2));
+  const std::string table = on_terminal("xterm", {"--no-progress", "--read", file});
+  EXPECT_NE(table.find("4 logons  3 dependencies"), std::string::npos) << table;
+  EXPECT_NE(table.find("LAST"), std::string::npos);
+  EXPECT_NE(table.find("alarm: a logon was relayed"), std::string::npos);
+  EXPECT_EQ(table.find('\x1b'), std::string::npos) << "no colours, and no second page for what is not live";
+  for (const std::string& lines : {on_terminal("xterm", {"--no-progress", "--lines", "--read", file}),
+                                   on_terminal("dumb", {"--no-progress", "--read", file})}) {
+    EXPECT_TRUE(lines.starts_with("TIME (UTC)")) << lines;
+  }
 }
 
 TEST_F(WatchTest, FillsAnInventoryOfWhichEachDependencyTellsItsStoryAndCure) {
