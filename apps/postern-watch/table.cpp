@@ -246,11 +246,12 @@ void DependencyTable::add(const event::LogonEvent& event) {
   one.days.clear();
   if (one.finding && one.finding->severity != Severity::info) {
     ++(one.finding->severity == Severity::alarm ? alarms_ : warnings_);
-    const auto same = [&](const News& news) { return news.text == one.finding->text; };
-    if (std::ranges::none_of(news_, same)) {
-      if (news_.size() == kNews) news_.pop_front();
-      news_.push_back({one.finding->severity, one.finding->text});
-    }
+  }
+  for (const event::Finding& finding : event.findings) {
+    const auto same = [&](const News& news) { return news.text == finding.text; };
+    if (finding.severity == Severity::info || std::ranges::any_of(news_, same)) continue;
+    if (news_.size() == kNews) news_.pop_front();
+    news_.push_back({finding.severity, finding.text});
   }
   const inventory::KeyDigest digest = inventory::digest_of(one.key);
   const auto known = dependencies_.find(digest);

@@ -31,7 +31,7 @@ struct Pane {
 class DependencyTable {
  public:
   static constexpr std::size_t kMaxDependencies = 4'096;  ///< what comes beyond is counted in one line
-  static constexpr std::size_t kNews = 3;                 ///< latest findings of a warning or more that are told in words
+  static constexpr std::size_t kNews = 6;                 ///< latest findings of a warning or more that are told in words
 
   void add(const event::LogonEvent& event);
 

@@ -285,8 +285,10 @@ TEST(Relay, LearnsAReverseProxyFromManyClientsAndOneTarget) {
   const Seen honest = proxied("web1.example.org");
   ASSERT_EQ(honest.events.size(), 14U);
   EXPECT_EQ(finding(honest.events[13], "relay"), nullptr) << "the host is known by now";
-  EXPECT_NE(finding(honest.events[0], "relay"), nullptr) << "nothing was known then";
+  ASSERT_NE(finding(honest.events[0], "relay"), nullptr) << "nothing was known then";
+  EXPECT_EQ(finding(honest.events[0], "relay")->severity, event::Severity::warning) << "it goes where the client wanted to";
   const Seen relay = proxied("intranet");
+  EXPECT_EQ(finding(relay.events[0], "relay")->severity, event::Severity::alarm);
   EXPECT_EQ(relays_in(relay), 14U) << "a host that passes on another name than it was called by is no reverse proxy";
 }
 
