@@ -184,6 +184,13 @@ TEST(TdsCarrier, PutsALoginTogetherThatCameInTwoPackets) {
   EXPECT_THAT(seen_in(connection_to(1433), talk), ElementsAre("message 1 client mssql type 1 target sql1"));
 }
 
+TEST(TdsCarrier, TellsNothingOfALoginThatSaysAnotherLengthThanItHas) {
+  const Bytes login = tds_login7(negotiate_message(), "sql1");
+  const auto with = [&](ByteView bytes) { return seen_in(connection_to(1433), {client_says(tds(0x10, bytes))}).size(); };
+  EXPECT_EQ(with(login), 1U);
+  EXPECT_EQ(with(ByteView{login}.first(login.size() - 8)), 0U) << "the end of one that began in a gap has its fields elsewhere";
+}
+
 TEST(TdsCarrier, SaysThatALoginInsideTlsCannotBeRead) {
   const Talk talk{client_says(tds(0x12, Bytes(20))), client_says(tds(0x12, Bytes{0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0}))};
   EXPECT_THAT(seen_in(connection_to(1433), talk), ElementsAre("note encrypted client 0 "));
