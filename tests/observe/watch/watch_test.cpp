@@ -13,6 +13,7 @@
 
 #include "base/text.hpp"
 #include "observe/capture/packets.hpp"
+#include "observe/carriers/frames.hpp"
 #include "observe/carriers/talks.hpp"
 #include "observe/logons/wire.hpp"
 #include "postern-watch/printer.hpp"
@@ -158,6 +159,21 @@ Bytes forwarded(unsigned clients) {
     wire.seconds += 180;
   }
   return wire.bytes();
+}
+
+TEST_F(WatchTest, CountsAConnectionThatWasGivenUpBehindAGap) {
+  const auto given_up = [this](std::uint32_t lost) {
+    observe::Wire wire;
+    observe::Conversation c{wire, {{0x0a000011, 0x0a000001, 50'000, 3389}}};
+    c.client(observe::ts_request(observe::spnego_init(observe::negotiate_message())));
+    c.lose_of_server(lost);
+    c.server(observe::ts_request(observe::spnego_resp(observe::challenge_message())));
+    c.client(observe::ts_request(observe::spnego_resp(observe::authenticate_message())));
+    const Run seen = run("postern-watch", "--json --statistics --read " + write("rdp.pcap", wire.bytes()));
+    return nlohmann::json::parse(seen.err)["statistics"]["connections_given_up"].get<int>();
+  };
+  EXPECT_EQ(given_up(20), 1);
+  EXPECT_EQ(given_up(0), 0);
 }
 
 TEST_F(WatchTest, TakesAProxyThatIsNamedForNoRelayAndLearnsOthersOnlyWhereItMay) {
