@@ -101,7 +101,10 @@ void History::on_rpc_call(const Connection& connection, const NoteSeen& seen) {
   const bool by_client = seen.from == Side::client;
   const Address& called = by_client ? connection.server.address : connection.client.address;
   const Address& caller = by_client ? connection.client.address : connection.server.address;
-  coerced_.at(called) = {caller, seen.detail, seen.number, seen.moment};
+  std::vector<Coercion>& calls = coerced_.at(called);
+  std::erase_if(calls, [&](const Coercion& call) { return call.caller == caller; });
+  if (calls.size() == kMaxCalls) calls.erase(calls.begin());
+  calls.push_back({caller, seen.detail, seen.number, seen.moment});
 }
 
 void History::judge(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
@@ -172,7 +175,9 @@ void History::judge_machine(const Exchange& exchange, const event::LogonEvent& e
 }
 
 void History::judge_workstation(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
-  if (!event.client.workstation || event.account.kind == event::AccountKind::machine) return;
+  if (!event.client.workstation || event.account.kind == event::AccountKind::machine || event.outcome == event::Outcome::failure) {
+    return;  // anybody can claim a name and fail
+  }
   const std::string name = netbios_of(*event.client.workstation);
   if (name.empty() || is_generic(name) || is_address_literal(*event.client.workstation)) return;
   Places& places = machines_.at(name);
@@ -189,10 +194,16 @@ void History::judge_workstation(const Exchange& exchange, const event::LogonEven
 }
 
 void History::judge_coercion(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
-  const Coercion* call = coerced_.find(exchange.client().address);
-  if (call == nullptr) return;
+  const std::vector<Coercion>* calls = coerced_.find(exchange.client().address);
+  if (calls == nullptr) return;
   const FileTime time = exchange.authenticate->object.time;
-  if (time < call->moment.time || time.distance_ticks(call->moment.time) > kCoercionSeconds * FileTime::kTicksPerSecond) return;
+  const Coercion* call = nullptr;
+  for (const Coercion& one : *calls) {
+    if (time < one.moment.time || time.distance_ticks(one.moment.time) > kCoercionSeconds * FileTime::kTicksPerSecond) continue;
+    // The caller whom it now logs on to, or else the latest.
+    if (call == nullptr || call->caller != exchange.server().address) call = &one;
+  }
+  if (call == nullptr) return;
   const bool machine = event.account.kind == event::AccountKind::machine;
   const bool back = exchange.server().address == call->caller;
   if (!machine && !back) return;

@@ -22,6 +22,7 @@ class History {
   static constexpr std::size_t kMaxPairs = 16'384;
   static constexpr std::size_t kMaxMachines = 8'192;
   static constexpr std::size_t kMaxCoerced = 1'024;
+  static constexpr std::size_t kMaxCalls = 4;      ///< kept of one called machine, the latest
   static constexpr std::size_t kMaxNames = 8;      ///< of one server, and addresses of one machine
   static constexpr std::size_t kAliasClients = 3;  ///< clients that use a name before it counts as the server's
   static constexpr std::uint32_t kGoodLogons = 3;  ///< of a pair before something less is a downgrade
@@ -84,7 +85,7 @@ class History {
   BoundedTable<std::string, Places> machines_{kMaxMachines};  ///< by NetBIOS name
   BoundedTable<std::pair<Address, Address>, std::uint32_t> good_logons_{kMaxPairs};
   BoundedTable<std::tuple<Address, Address, Carrier>, Habits> habits_{kMaxPairs};
-  BoundedTable<Address, Coercion> coerced_{kMaxCoerced};
+  BoundedTable<Address, std::vector<Coercion>> coerced_{kMaxCoerced};  ///< by who was called, the latest last
 };
 
 }  // namespace postern::observe

@@ -144,6 +144,20 @@ TEST(Findings, SeeAMachineLogOnToWhoCoercedIt) {
   }
 }
 
+TEST(Findings, KnowTheCallerAmongThoseWhoCalledSince) {
+  for (const std::uint8_t other : std::initializer_list<std::uint8_t>{66, 70}) {
+    Scene scene;
+    const Parts call{.client = other, .server = 1, .carrier = Carrier::dcerpc};
+    scene.note(scene.connect(call), call, NoteSeen::Kind::rpc_call, "MS-EFSR", 4);
+    const Parts later{.client = 67, .server = 1, .carrier = Carrier::dcerpc};
+    scene.note(scene.connect(later), later, NoteSeen::Kind::rpc_call, "MS-RPRN", 65);
+    const auto& event = scene.log_on({.client = 1, .server = 66, .server_name = "X", .user = "FS1$", .spn = "cifs/X", .second = 5});
+    ASSERT_EQ(ids(event), Ids{"coercion"});
+    EXPECT_EQ(event.findings[0].severity, other == 66 ? event::Severity::alarm : event::Severity::warning)
+        << "back to who called first, or to nobody who called";
+  }
+}
+
 TEST(Findings, SayThatTheTargetIsAnAddress) {
   EXPECT_EQ(found_in({.spn = "cifs/10.0.0.1"}), Ids{"target-is-address"});
   EXPECT_EQ(found_in({.spn = "cifs/10.0.0.2"}), (Ids{"relay-target-host", "target-is-address"})) << "and of another host";

@@ -86,6 +86,10 @@ TEST(Signals, SeeAWorkstationsNameAtTwoAddresses) {
     EXPECT_THAT(event.findings[0].text, HasSubstr("10.0.0.66 calls itself WS17, which was seen at 10.0.0.17"));
     EXPECT_EQ(event.findings[0].evidence, "frames 5, 6, 7, before in frame 3");
   }
+  Scene failed;
+  failed.log_on({.challenge = 1, .workstation = "WS17"});
+  EXPECT_EQ(ids(failed.log_on({.client = 66, .challenge = 2, .failed = true, .workstation = "WS17"})), Ids{})
+      << "anybody can claim it";
   Scene later;
   later.log_on({.challenge = 1, .workstation = "WS17"});
   const auto event = later.log_on({.client = 66, .challenge = 2, .second = 7200, .workstation = "WS17"});
