@@ -202,6 +202,30 @@ TEST(OwnCaptures, GiveThreeMessagesAndOneLogonEach) {
   }
 }
 
+/// curl, which shares no code with us, at servers of tests/captures/make_curl_mail.py.
+TEST(OwnCaptures, OfCurlsMailLogonsGiveOneLogonEach) {
+  struct Case {
+    std::string name;
+    Carrier carrier;
+    event::Outcome outcome;
+  };
+  for (const Case& c :
+       {Case{"curl-smtp", Carrier::smtp, event::Outcome::success}, Case{"curl-imap", Carrier::imap, event::Outcome::failure},
+        Case{"curl-pop3", Carrier::pop3, event::Outcome::success}}) {
+    Collector collector;
+    ASSERT_TRUE(collect(std::string{POSTERN_SOURCE_DIR} + "/tests/captures/" + c.name + ".pcap", collector)) << c.name;
+    ASSERT_EQ(collector.objects.size(), 3U) << c.name;
+    for (const MessageObject& object : collector.objects) EXPECT_EQ(object.transport, c.carrier) << c.name;
+    ASSERT_EQ(collector.events.size(), 1U) << c.name;
+    EXPECT_EQ(collector.events[0].outcome, c.outcome) << c.name;
+    EXPECT_EQ(collector.events[0].account.name, "alice") << c.name;
+    EXPECT_EQ(collector.events[0].account.domain, "LAB") << c.name;
+    EXPECT_EQ(collector.events[0].ntlm.version, event::NtlmVersion::ntlm_v2) << c.name;
+    for (const event::Finding& finding : collector.events[0].findings)
+      EXPECT_EQ(finding.severity, event::Severity::info) << finding.id;
+  }
+}
+
 TEST(OwnCaptures, AreCountedAsNotObservableWhereSocksOrTlsIs) {
   Wire wire;
   Conversation socks{wire, {{0x0a000011, 0x0a000001, 50'000, 1080}}};
