@@ -15,6 +15,7 @@ namespace {
 using event::Confidence;
 using event::Reason;
 
+constexpr std::size_t kMaxAccount = 64;  // letters kept of an account's name; a longer one matches none
 // Windows' NtlmUsageId (windows.md 2.3).
 constexpr std::uint32_t kAsked = 1;
 constexpr std::uint32_t kLocalAccount = 2;
@@ -104,7 +105,7 @@ void Reasons::on_note(const Connection& connection, const NoteSeen& seen) {
   }
   kerberos_visible_ = true;
   known.asked = std::max(known.asked, seen.moment.time);
-  if (seen.kind == NoteSeen::Kind::as_request) known.asked_for = upper(account_of(seen.detail));
+  if (seen.kind == NoteSeen::Kind::as_request) known.asked_for = upper(account_of(seen.detail).substr(0, kMaxAccount));
   if (seen.kind == NoteSeen::Kind::as_request || seen.detail.empty()) return;
   if (seen.kind == NoteSeen::Kind::kdc_error && (seen.number == 0 || seen.number == 25)) return;  // 25 asks for pre-authentication
   if (known.answers.size() == kMaxAnswers) known.answers.pop_front();
