@@ -53,6 +53,12 @@ int main(int count, char** arguments) {
                                     "\r\nContent-Length: 3\r\n\r\nabc"),
                 packet(kClient, authorization(authenticate_message())),
                 packet(kServer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")}));
+  const Bytes error_token =
+      der(0x60, {der(0x06, from_hex("2a864886f712010202").value()), Bytes{3, 0}, krb_error(41, "HTTP", "web")});
+  write(folder, "http", "kerberos-error",
+        joined({Bytes{0}, packet(kClient, "GET / HTTP/1.1\r\nForwarded: for=a;proto=https\r\n\r\n"),
+                packet(kServer, "HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate " + to_base64(spnego_resp(error_token)) +
+                                    "\r\nContent-Length: 0\r\n\r\n")}));
   write(folder, "http", "gap",
         joined({Bytes{0}, packet(kServer, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), Bytes{kServer | kGap, 9, 0},
                 packet(kServer, "HTTP/1.1 401 No\r\n\r\n")}));
@@ -74,6 +80,22 @@ int main(int count, char** arguments) {
                 packet(kServer, rpc(12, 1, Bytes(24), challenge_message())),
                 packet(kClient, rpc(16, 1, Bytes(4), authenticate_message())), packet(kClient, rpc_request(2, 4)),
                 packet(kServer, rpc_response(2))}));
+  const Bytes token = negotiate_message();
+  const ByteView parts{token};
+  write(folder, "rpc", "fragments",
+        joined({Bytes{0}, packet(kClient, rpc(11, 1, Bytes(12), parts.first(20), 10, 6, 77, 1)),
+                packet(kClient, rpc(11, 1, Bytes(12), {}, 10, 6, 77, 0)),
+                packet(kClient, rpc(11, 1, Bytes(12), parts.subspan(20), 10, 6, 77, 2)),
+                packet(kServer, rpc(12, 1, Bytes(24), challenge_message(), 10, 6, 77, 1)), Bytes{kClient | kGap, 40, 0},
+                packet(kClient, rpc(16, 1, Bytes(4), authenticate_message()))}));
+  const Bytes bind = rpc_bind(1, efsr_uuid(), negotiate_message());
+  const ByteView pieces{bind};
+  write(folder, "smb", "pipe-pieces",
+        joined({smb, packet(kClient, smb2_write(pieces.first(10), 5, 4, 9)),
+                packet(kClient, smb2_write(pieces.subspan(10, 50), 5, 5, 9)),
+                packet(kClient, smb2_write(joined({pieces.subspan(60), ByteView{rpc_request(2, 4)}.first(20)}), 5, 6, 9)),
+                packet(kClient, smb2_write(ByteView{rpc_request(2, 4)}.subspan(20), 5, 7, 9)), packet(kClient, smb2_read(5, 8, 9)),
+                packet(kServer, smb2_read_answer({}, 8, 9, 0x103)), packet(kServer, smb2_read_answer(rpc_response(2), 8, 9))}));
   write(folder, "ldap", "logon",
         joined({Bytes{0}, packet(kClient, ldap_sasl_bind(1, "GSS-SPNEGO", spnego_init(negotiate_message()))),
                 packet(kServer, ldap_bind_answer(1, 14, spnego_resp(challenge_message()))),
@@ -87,6 +109,16 @@ int main(int count, char** arguments) {
         joined({Bytes{0}, packet(kClient, tds(0x10, tds_login7(negotiate_message(), "sql1"))),
                 packet(kServer, tds(0x04, tds_token(0xed, challenge_message()))),
                 packet(kClient, tds(0x11, authenticate_message())), packet(kServer, tds(0x04, tds_token(0xad, Bytes(10))))}));
+  const Bytes login = tds_login7(negotiate_message(), "sql1");
+  write(folder, "tds", "packets",
+        joined({Bytes{0}, packet(kClient, tds(0x10, ByteView{login}.first(100), 0)),
+                packet(kClient, tds(0x10, ByteView{login}.subspan(100))), Bytes{kServer | kGap, 30, 0},
+                packet(kServer, tds(0x04, tds_token(0xed, challenge_message()))),
+                packet(kClient, tds(0x11, authenticate_message()))}));
+  write(
+      folder, "text", "gap",
+      joined({text_logon(0, "AUTH NTLM\r\n", "334 ", "535 no\r\n"), Bytes{kClient | kGap, 30, 0}, packet(kClient, "AUTH NTLM\r\n"),
+              packet(kServer, "334 \r\n"), packet(kClient, to_base64(negotiate_message()) + "\r\n")}));
   write(folder, "text", "smtp", text_logon(0, "AUTH NTLM\r\n", "334 ", "235 ok\r\n"));
   write(folder, "text", "imap", text_logon(1, "a AUTHENTICATE NTLM\r\n", "+ ", "a NO no\r\n"));
   write(folder, "text", "pop3", text_logon(2, "AUTH NTLM\r\n", "+ ", "+OK\r\n"));
@@ -101,6 +133,9 @@ int main(int count, char** arguments) {
         joined({Bytes{0}, packet(kClient, ts_request(spnego_init(negotiate_message()))),
                 packet(kServer, ts_request(spnego_resp(challenge_message()))),
                 packet(kClient, ts_request(spnego_resp(authenticate_message()))), packet(kServer, ts_error(0xC000006D))}));
+  write(folder, "rdp", "gap",
+        joined({Bytes{0}, packet(kClient, ts_request(spnego_init(negotiate_message()))), Bytes{kServer | kGap, 9, 0},
+                packet(kServer, ts_request(spnego_resp(challenge_message())))}));
   const Bytes request = krb_tgs_request("cifs", "fs1");
   const Bytes error = krb_error(7, "cifs", "fs1");
   write(folder, "kerberos", "error",

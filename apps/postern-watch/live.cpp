@@ -6,6 +6,7 @@
 
 #include "postern-watch/confine.hpp"
 #include "postern-watch/report.hpp"
+#include "postern-watch/screen.hpp"
 #include "postern-watch/session.hpp"
 
 namespace postern::watch {
@@ -31,6 +32,11 @@ struct Reader {
 FileTime now() {
   const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
   return FileTime::from_unix_microseconds(std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count());
+}
+
+std::string time_of_day(FileTime time) {
+  constexpr std::size_t kAt = 11, kLength = 8;  // of RFC 3339
+  return time.to_rfc3339().substr(kAt, kLength);
 }
 
 void watch(Reader& reader) {
@@ -89,20 +95,29 @@ int run_live(const Options& options) {
   std::vector<std::jthread> threads;
   threads.reserve(readers.size());
   for (Reader& reader : readers) threads.emplace_back([&reader] { watch(reader); });
-  say("watching " + options.live.interface);
+  Screen screen;
+  if (!options.on_screen) say("watching " + options.live.interface);
   int code = kDone;
   for (int polls = 0; !g_stop; ++polls) {
     std::this_thread::sleep_for(std::chrono::milliseconds{kFlushMilliseconds});
-    const std::lock_guard lock{witness.mutex()};
-    const bool second = polls % kFlushesPerSecond == 0;
-    if (second) (*session)->tracker().advance(now());
-    Printer& printer = (*session)->printer();
-    if (const auto flushed = second ? printer.flush() : printer.flush_lines(); !flushed) {
-      say_error(options, flushed.error());
-      code = kFault;
-      g_stop = true;
+    const auto at = std::chrono::steady_clock::now();
+    const bool draws = options.on_screen && screen.due(at);
+    std::vector<std::string> lines;
+    {
+      const std::lock_guard lock{witness.mutex()};
+      const bool second = polls % kFlushesPerSecond == 0;
+      if (second) (*session)->tracker().advance(now());
+      Printer& printer = (*session)->printer();
+      if (const auto flushed = second ? printer.flush() : printer.flush_lines(); !flushed) {
+        say_error(options, flushed.error());
+        code = kFault;
+        g_stop = true;
+      }
+      if (draws) lines = printer.table()->lines(screen_pane(), title_of(options) + "  " + time_of_day(now()) + " UTC  Ctrl-C ends");
     }
+    if (draws) screen.draw(lines, at);  // a slow terminal holds nobody up
   }
+  screen.leave();
   threads.clear();
   Statistics all;
   for (Reader& reader : readers) {

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "postern-watch/report.hpp"
+#include "postern-watch/screen.hpp"
 #include "postern-watch/session.hpp"
 
 namespace postern::watch {
@@ -28,7 +29,7 @@ constexpr unsigned kMaxThreads = 64;
 
 int run(int argc, char** argv) {
   Options options;
-  bool json = false, messages = false, no_promiscuous = false, no_progress = false;
+  bool json = false, messages = false, no_promiscuous = false, no_progress = false, lines = false, no_learn_proxies = false;
   std::string memory = "64M", rotate = "0", ring = "32M";
   CLI::App app{"Postern's sensor: every NTLM logon in captures or on an interface", "postern-watch"};
   app.set_version_flag("--version", "postern-watch " POSTERN_VERSION);
@@ -52,6 +53,9 @@ int run(int argc, char** argv) {
   app.add_option("--store", options.store, "Count the logons into this inventory")->type_name("FILE");
   app.add_option("--proxy", options.proxies, "A host that forwards logons by trade: no relay findings for it")
       ->type_name("ADDRESS");
+  app.add_flag("--no-learn-proxies", no_learn_proxies,
+               "Take no host for a proxy because it forwards many clients' logons: only those that --proxy names");
+  app.add_flag("--lines", lines, "One line per logon on a terminal too, instead of the table of dependencies");
   app.add_option("--memory-limit", memory, "For the whole process that reads files; 21M leave 1M for connections")
       ->type_name("SIZE");
   app.add_flag("--statistics", options.statistics, "Say at the end what was seen and what was given up, on standard error");
@@ -77,6 +81,8 @@ int run(int argc, char** argv) {
   }
   options.form = messages ? Form::messages : json ? Form::events : Form::table;
   options.progress = !no_progress;
+  options.learn_proxies = !no_learn_proxies;
+  options.on_screen = options.form == Form::table && options.output.empty() && !lines && stdout_is_screen();
   if (no_promiscuous) options.live.promiscuous = observe::capture::LiveOptions::Promiscuous::no;
   const auto memory_limit = parse_size(memory);
   const auto rotate_bytes = parse_size(rotate);

@@ -25,6 +25,8 @@ struct Options {
   std::string user{"nobody"};  ///< whom root becomes once the interface is open
   std::size_t memory_limit = observe::capture::Observer::kDefaultMemoryLimit;
   std::vector<std::string> proxies{};
+  bool learn_proxies = true;
+  bool on_screen = false;  ///< standard output is a terminal, and a table of dependencies goes there
   bool statistics = false;
   bool progress = true;
 };

@@ -72,8 +72,10 @@ std::string table_line(const event::LogonEvent& event) {
                      event::name_of(event.outcome), kOutcomeWidth, findings);
 }
 
-Printer::Printer(Form form, LineFile lines, std::optional<inventory::Store> store, std::string stream)
-    : form_{form}, lines_{std::move(lines)}, store_{std::move(store)}, stream_{std::move(stream)} {}
+Printer::Printer(Form form, Table table, LineFile lines, std::optional<inventory::Store> store, std::string stream)
+    : form_{form}, lines_{std::move(lines)}, store_{std::move(store)}, stream_{std::move(stream)} {
+  if (table == Table::kept) table_.emplace();
+}
 
 void Printer::keep(Result<void> result) {
   if (!result && !error_) error_ = std::move(result).error();
@@ -85,7 +87,9 @@ void Printer::on_message_object(const observe::MessageObject& object) {
 
 void Printer::on_event(const event::LogonEvent& event) {
   if (form_ == Form::events) put(event::to_json(event));
-  if (form_ == Form::table) {
+  if (table_) {
+    table_->add(event);
+  } else if (form_ == Form::table) {
     if (!std::exchange(head_written_, true)) put(table_head());
     put(table_line(event));
   }
@@ -93,6 +97,11 @@ void Printer::on_event(const event::LogonEvent& event) {
     batch_.push_back(event);
     if (batch_.size() >= kStoreBatch) store_batch();
   }
+}
+
+void Printer::print_table(const Pane& pane, std::string_view title) {
+  if (!table_) return;
+  for (const std::string& line : table_->lines(pane, title)) put(line);
 }
 
 void Printer::store_batch() {

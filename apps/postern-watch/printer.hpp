@@ -12,6 +12,7 @@
 #include "observe/logons/tracker.hpp"
 #include "postern-watch/options.hpp"
 #include "postern-watch/rotating_file.hpp"
+#include "postern-watch/table.hpp"
 
 namespace postern::watch {
 
@@ -28,13 +29,19 @@ class Printer final : public observe::LogonOutput {
   static constexpr std::size_t kStoreBatch = 500;  ///< events that go into the inventory in one transaction
 
   /// `stream` names this run in the inventory's ledger: a capture that is read again has the name that it had, and counts once.
-  Printer(Form form, LineFile lines, std::optional<inventory::Store> store, std::string stream);
+  /// `table`: logons are summed up in it, and print no line each.
+  enum class Table : std::uint8_t { none, kept };
+  Printer(Form form, Table table, LineFile lines, std::optional<inventory::Store> store, std::string stream);
 
   void on_message_object(const observe::MessageObject& object) override;
   void on_event(const event::LogonEvent& event) override;
 
   /// Writes out what was collected; the first error since the last call.
   [[nodiscard]] Result<void> flush();
+  /// What is summed up; empty without a table.
+  [[nodiscard]] const std::optional<DependencyTable>& table() const { return table_; }
+  /// The table as it stands, whole, as lines: at the end.
+  void print_table(const Pane& pane, std::string_view title);
   /// The lines alone; events wait on for their batch.
   [[nodiscard]] Result<void> flush_lines();
 
@@ -44,6 +51,7 @@ class Printer final : public observe::LogonOutput {
   void store_batch();
 
   Form form_;
+  std::optional<DependencyTable> table_{};
   LineFile lines_;
   std::optional<inventory::Store> store_;
   std::string stream_;

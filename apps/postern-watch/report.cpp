@@ -27,6 +27,7 @@ std::string given_up(const observe::capture::Statistics& s, const observe::Logon
   add(s.evicted_connections, "connections given up for memory");
   add(s.evicted_entries, "connections forgotten for memory");
   add(logons.exchanges_evicted, "logons given up for memory");
+  add(logons.connections_given_up, "connections given up behind a gap");
   return text;
 }
 
@@ -56,6 +57,7 @@ std::string statistics_json(const observe::capture::Statistics& capture, const o
   object["logons"] = logons.events;
   object["logons_evicted"] = logons.exchanges_evicted;
   object["logons_unfinished"] = logons.exchanges_unfinished;
+  object["connections_given_up"] = logons.connections_given_up;
   object["seconds"] = seconds;
   return Json{{"statistics", object}}.dump();
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "postern-watch/report.hpp"
+#include "postern-watch/screen.hpp"
 
 namespace postern::watch {
 namespace {
@@ -50,11 +51,13 @@ Result<std::unique_ptr<Session>> Session::open(const Options& options, std::stri
     store.emplace(std::move(*opened));
   }
   POSTERN_TRY(lines, LineFile::open(options.output, options.rotate_bytes, options.rotate_files));
-  session->printer_ = std::make_unique<Printer>(options.form, std::move(lines), std::move(store), std::move(stream));
+  session->printer_ = std::make_unique<Printer>(options.form, options.on_screen ? Printer::Table::kept : Printer::Table::none,
+                                                std::move(lines), std::move(store), std::move(stream));
   std::array<std::uint8_t, DigestKey::kSize> key{};
   fill_random(key);
   observe::LogonTrackerConfig config{.digest_key = DigestKey{key}, .host = host_name(), .random = fill_random};
   wipe(key);
+  if (!options.learn_proxies) config.learn_proxies = observe::LogonTrackerConfig::LearnProxies::no;
   for (const std::string& text : options.proxies) {
     const auto address = address_of(text);
     if (!address) return fail(ErrorCode::invalid_input, "proxy", Error::kNoOffset, "not an IP address: " + text);
@@ -79,8 +82,19 @@ observe::capture::Observer::Options Session::observer_options(const Options& opt
           .datagram_reader = observe::observe_kerberos_datagram};
 }
 
+std::string title_of(const Options& options) {
+  if (!options.live.interface.empty()) return "postern watch  " + options.live.interface;
+  const std::string more = options.files.size() > 1 ? " and " + std::to_string(options.files.size() - 1) + " more" : std::string{};
+  return "postern watch  " + printable(options.files.front()) + more;
+}
+
 int Session::finish(const Options& options, const observe::capture::Statistics& statistics) {
   tracker_->finish();
+  if (options.on_screen) {
+    Pane pane = screen_pane();
+    pane.rows = 0;  // all of them: it can be scrolled
+    printer_->print_table(pane, title_of(options));
+  }
   int code = kDone;
   if (const auto flushed = printer_->flush(); !flushed) {
     say_error(options, flushed.error());

@@ -71,6 +71,9 @@ class Session {
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 
+/// What the table is of, for its first line.
+[[nodiscard]] std::string title_of(const Options& options);
+
 /// `count` random bytes as hexadecimal.
 [[nodiscard]] std::string random_name(std::size_t count);
 

@@ -40,6 +40,12 @@ constexpr Steps kSpnWrongAccount[] = {
     "The service cannot read the ticket, because its name belongs to another account: `setspn -Q CLASS/HOST`.",
     "Move the name to the account that the service runs under, or run it under that account.",
     "On Linux make the keytab anew; its key version must be the account's."};
+constexpr Steps kKerberosRefused[] = {
+    "See what the service's own log says about the ticket: a keytab that is missing, or has an old key version, is the usual "
+    "cause.",
+    "See that the name belongs to the account that the service runs under: `setspn -Q CLASS/HOST`; on Linux `klist -k` has its "
+    "key.",
+    "Prove it: the connection goes on behind the Kerberos token, and no NTLM follows."};
 constexpr Steps kNoTargetName[] = {"The program did not say to which service it logs on, so no ticket could be asked for.",
                                    "Update it, or have its maker pass a target name (the SPN) when it opens the security context.",
                                    "Until then limit where it may log on with NTLM: `postern exceptions` proposes the list."};
@@ -112,6 +118,12 @@ constexpr ReasonRule kRules[] = {
      "the name of the service is on an account that it does not run under",
      "an AP-REQ answered by KRB_AP_ERR_MODIFIED (41)",
      kSpnWrongAccount,
+     "target name on another account"},
+    {"kerberos-refused",
+     {},
+     "the client had a ticket, and the server did not take it",
+     "a Kerberos token on the connection, answered by a refusal, and NTLM after it",
+     kKerberosRefused,
      "Kerberos was offered and refused"},
     {"encryption-type",
      {},

@@ -74,6 +74,7 @@ struct MessageSeen {
   std::string target{};     ///< what the client called the server: HTTP's Host or proxy target, SMB's tree; may be empty
   bool winrm = false;       ///< HTTP that carries WS-Management: path /wsman, or port 5985
   bool asks_proxy = false;  ///< HTTP whose request line has a whole URI: the client itself asks this host to forward to `target`
+  bool ended_tls = false;   ///< the client came by TLS, which ended before here: CredSSP, a request that a TLS proxy forwards
 };
 
 /// A logon without NTLMSSP messages: the LM and NT responses of SMB1's SESSION_SETUP_ANDX without extended security (MS-CIFS
@@ -119,7 +120,9 @@ struct NoteSeen {
     tgs_request,          ///< `detail` the service name asked for, as class/host
     kdc_error,            ///< `number` the KRB error code, `detail` the service name if the error carries one
     kdc_reply,            ///< a ticket was given; `detail` the service name
+    kerberos_error,       ///< a service answers a Kerberos token with a KRB-ERROR: `number` its code
     kdc_unreachable,      ///< capture: a SYN to port 88 got no answer, or a refusal
+    given_up,             ///< bytes were lost, and records cannot be found again: the rest of the connection is not read
   };
   Kind kind = Kind::kerberos_token;
   ExchangeKey exchange = 0;
@@ -155,7 +158,8 @@ enum class Interest : std::uint8_t { more, done };
 /// its own, whatever the peer sends.
 class Analyzer {
  public:
-  static constexpr std::size_t kMaxHeldBytes = std::size_t{192} * 1024;  ///< both directions together; a token has 64 KiB at most
+  /// Both directions together: a record of each (a token has 64 KiB at most), and what is put together from several.
+  static constexpr std::size_t kMaxHeldBytes = std::size_t{320} * 1024;
 
   Analyzer() = default;
   Analyzer(const Analyzer&) = delete;

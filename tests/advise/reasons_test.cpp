@@ -55,6 +55,32 @@ TEST(Reasons, EachIsSeenInAnEventAndNotInItsTwin) {
             "");
 }
 
+TEST(Reasons, WhatTheSensorSaysHasARuleWithItsCure) {
+  struct Case {
+    std::optional<std::uint32_t> id;
+    std::string said, rule;
+  };
+  for (const Case& c :
+       {Case{1, "application asked for NTLM directly", "application-chose-ntlm"}, Case{2, "local account", "local-account"},
+        Case{5, "target name missing", "no-target-name"}, Case{6, "target name not resolvable by Kerberos", "spn-unknown"},
+        Case{7, "target is an IP address", "ip-address"}, Case{8, "target name duplicated in the directory", "spn-duplicate"},
+        Case{9, "no line of sight to a domain controller", "no-path-to-kdc"}, Case{11, "null session", "null-session"},
+        Case{{}, "no common encryption type", "encryption-type"},
+        Case{{}, "account revoked or expired for Kerberos", "account-revoked"}, Case{{}, "clock skew", "clock-skew"},
+        Case{{}, "realm of the target unknown", "cross-forest"}, Case{{}, "target name on another account", "spn-wrong-account"},
+        Case{{}, "Kerberos was offered and refused", "kerberos-refused"}, Case{{}, "the KDC gave no ticket", "ticket-refused"},
+        Case{{}, "no ticket requested", "no-ticket-asked"}, Case{{}, "server offers no Kerberos", "server-without-kerberos"}}) {
+    event::Reason reason;
+    reason.id = c.id;
+    reason.name = c.said;
+    EXPECT_EQ(rule_of(reason).name, c.rule) << c.said;
+    EXPECT_FALSE(rule_of(reason).cure.empty()) << c.said;
+  }
+  event::Reason other;
+  other.name = "something else";
+  EXPECT_EQ(rule_of(other).name, "unknown");
+}
+
 TEST(Reasons, AControllersDomainIsNotALocalAccount) {
   event::LogonEvent event = silent();
   event.ntlm.server_names.nb_computer = "DEMO";

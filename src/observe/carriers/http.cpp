@@ -69,6 +69,7 @@ struct Head {
   std::string_view host{};
   std::optional<std::uint64_t> content_length{};
   bool chunked = false;
+  bool forwarded_tls = false;  ///< a proxy before this host says that the client came by https
   std::vector<HeaderToken> tokens{};
   std::string schemes{};        ///< "Negotiate,NTLM": offered without a token
   std::string proxy_schemes{};  ///< the same in Proxy-Authenticate
@@ -102,6 +103,18 @@ void read_authentication(std::string_view value, bool proxy, std::size_t value_o
   }
 }
 
+/// `for=192.0.2.60;proto=https;by=203.0.113.43` (RFC 7239, 4): of several proxies the first one met the client.
+bool says_https(std::string_view forwarded) {
+  std::string_view first = forwarded.substr(0, forwarded.find(','));
+  while (!first.empty()) {
+    const std::size_t end = std::min(first.find(';'), first.size());
+    const std::string_view pair = trimmed(first.substr(0, end));
+    if (equal_ignoring_case(pair, "proto=https") || equal_ignoring_case(pair, "proto=\"https\"")) return true;
+    first.remove_prefix(std::min(end + 1, first.size()));
+  }
+  return false;
+}
+
 void read_field(std::string_view name, std::string_view value, std::size_t value_offset, Head& head) {
   if (equal_ignoring_case(name, head.response ? "WWW-Authenticate" : "Authorization")) {
     read_authentication(value, false, value_offset, head);
@@ -109,6 +122,12 @@ void read_field(std::string_view name, std::string_view value, std::size_t value
     read_authentication(value, true, value_offset, head);
   } else if (!head.response && equal_ignoring_case(name, "Host")) {
     head.host = value.substr(0, kMaxTargetBytes);
+  } else if (!head.response && equal_ignoring_case(name, "X-Forwarded-Proto")) {
+    head.forwarded_tls = starts_with_ignoring_case(value, "https");
+  } else if (!head.response && equal_ignoring_case(name, "Forwarded")) {
+    head.forwarded_tls = says_https(value);
+  } else if (!head.response && equal_ignoring_case(name, "Front-End-Https")) {
+    head.forwarded_tls = equal_ignoring_case(value, "on");
   } else if (equal_ignoring_case(name, "Content-Length")) {
     std::uint64_t length = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length);
@@ -204,6 +223,9 @@ class HttpAnalyzer final : public RecordAnalyzer {
   void on_lost(Side from, Witness&) override {
     (from == Side::client ? client_phase_ : server_phase_) = Phase::head;
     waiting_.clear();
+    if (from == Side::server) return;
+    server_logon_.clear();
+    proxy_logon_.clear();
   }
 
  private:
@@ -239,7 +261,8 @@ class HttpAnalyzer final : public RecordAnalyzer {
       place.target = host;
       place.winrm =
           !token.proxy && (connection_.server.port == kWinrmPort || starts_with_ignoring_case(path_of(head.uri), "/wsman"));
-      place.asks_proxy = connect || !authority.empty();
+      place.asks_proxy = connect || tunnel_ || !authority.empty();  // in a tunnel, the client asked for it with CONNECT
+      place.ended_tls = !token.proxy && head.forwarded_tls;
       report_token(place, bytes, front.witness);
       if (content.ntlm == wire::MessageType::authenticate)
         (token.proxy ? request.proxy_logon : request.server_logon) = place.exchange;

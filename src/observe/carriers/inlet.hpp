@@ -157,17 +157,22 @@ class RecordAnalyzer : public Analyzer {
     if (!done_ && !inlet(from).gap(bytes)) on_lost(from, witness);
     return done_ ? Interest::done : Interest::more;
   }
-  [[nodiscard]] std::size_t held_bytes() const final { return inlets_[0].held_bytes() + inlets_[1].held_bytes(); }
+  [[nodiscard]] std::size_t held_bytes() const final { return inlets_[0].held_bytes() + inlets_[1].held_bytes() + held_beside(); }
 
  protected:
   /// A record's start: how many bytes it has, 0 if more must be seen (at most Inlet::kMaxBytes).
   [[nodiscard]] virtual std::uint64_t on_front(const Front& front) = 0;
   /// Somewhere after a gap: how many bytes to drop; calls found() if a record starts behind them.
   [[nodiscard]] virtual std::uint64_t search(const Front& front) = 0;
+  /// The place in `from`'s records is lost. What the client may have said in between began another logon, so an exchange that
+  /// waits for its next message is not gone on with: messages of two logons never become one event.
   virtual void on_lost(Side from, Witness& witness) {
     static_cast<void>(from);
     static_cast<void>(witness);
   }
+  /// Bytes held besides the two inlets, at most kMaxBesideBytes.
+  [[nodiscard]] virtual std::size_t held_beside() const { return 0; }
+  static constexpr std::size_t kMaxBesideBytes = Analyzer::kMaxHeldBytes - 2 * Inlet::kMaxBytes;
 
   [[nodiscard]] Inlet& inlet(Side side) { return inlets_[side == Side::client ? 0 : 1]; }
   void found(Side side) { inlet(side).found(); }
@@ -181,6 +186,15 @@ class RecordAnalyzer : public Analyzer {
   void note(const Front& front, NoteSeen seen) const {
     seen.from = front.from;
     front.witness.on_note(connection_, seen);
+  }
+  /// Bytes were lost and records cannot be found again.
+  void give_up(const Front& front, Carrier carrier) {
+    NoteSeen seen;
+    seen.kind = NoteSeen::Kind::given_up;
+    seen.carrier = carrier;
+    seen.moment = front.moment_of(0);
+    note(front, std::move(seen));
+    finish();
   }
   void finish_encrypted(const Front& front, Carrier carrier) {
     NoteSeen seen;

@@ -136,7 +136,8 @@ class KerberosAnalyzer final : public RecordAnalyzer {
   }
 
   std::uint64_t search(const Front& front) override {
-    finish();  // a KDC's connection has one request and one answer
+    // A KDC's connection has one request and one answer. Kerberos has no carrier of its own; HTTP's is what a note has by default.
+    give_up(front, NoteSeen{}.carrier);
     return front.bytes.size();
   }
 };
@@ -145,6 +146,24 @@ class KerberosAnalyzer final : public RecordAnalyzer {
 
 std::unique_ptr<Analyzer> make_kerberos_analyzer(const Connection& connection) {
   return std::make_unique<KerberosAnalyzer>(connection);
+}
+
+std::optional<std::uint32_t> kerberos_error_in(ByteView token) {
+  Der outer{token};
+  const auto frame = outer.next("token");
+  if (!frame || frame->tag != spnego::der::kApplication0) return std::nullopt;
+  const ByteView content = frame->content;
+  if (content.size() < 2 || content[0] != spnego::der::kOid || content[1] >= 0x80) return std::nullopt;
+  const std::size_t at = 2U + content[1];
+  if (content.size() < at + 2 || content[at] != 0x03 || content[at + 1] != 0x00) return std::nullopt;
+  Der inner{content.subspan(at + 2)};
+  const auto error = inner.next("KRB-ERROR");
+  if (!error || error->tag != kError) return std::nullopt;
+  const auto body = body_of(*error);
+  if (!body) return std::nullopt;
+  const auto code = field_of(*body, 6);
+  if (!code) return std::nullopt;
+  return number_of(code);
 }
 
 void observe_kerberos_datagram(const Connection& conversation, Side from, ByteView datagram, const Moment& moment,

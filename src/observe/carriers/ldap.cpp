@@ -112,6 +112,10 @@ class LdapAnalyzer final : public RecordAnalyzer {
     return front.bytes.size() < kHeadBytes ? 0 : front.bytes.size() - kHeadBytes + 1;
   }
 
+  void on_lost(Side from, Witness&) override {
+    if (from == Side::client) slot_.clear();
+  }
+
  private:
   /// The tag of the operation behind the messageID; 0 if there is none.
   static std::uint8_t operation_of(ByteView content) {

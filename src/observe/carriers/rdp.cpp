@@ -53,7 +53,7 @@ class RdpAnalyzer final : public RecordAnalyzer {
   }
 
   std::uint64_t search(const Front& front) override {
-    finish();  // a logon with a hole in it is not found again
+    give_up(front, Carrier::rdp);  // one connection has one logon, and this one has a hole
     return front.bytes.size();
   }
 
@@ -104,6 +104,7 @@ class RdpAnalyzer final : public RecordAnalyzer {
       place.moment = front.moment_of(token->content_offset + token->content.size() - 1);
       place.from = front.from;
       place.carrier = Carrier::rdp;
+      place.ended_tls = true;  // MS-CSSP 3.1.5: a TSRequest has always come by TLS
       report_token(place, token->content, front.witness);
       if (content.ntlm == wire::MessageType::authenticate) client_ = front.from;
     }

@@ -17,7 +17,10 @@ class RpcAnalyzer final : public RecordAnalyzer {
     const std::size_t length = rpc_fragment_bytes(front.bytes);
     const std::size_t wanted = rpc_wants_whole(front.bytes) ? length : std::min(length, kRpcCallBytes);
     if (front.bytes.size() < wanted) return 0;
-    channel_.on_pdu(connection_, front, front.bytes.first(std::min(length, front.bytes.size())), 0, {}, numbers_);
+    const ByteView pdu = front.bytes.first(std::min(length, front.bytes.size()));
+    const std::size_t held = channel_.held_bytes();
+    channel_.on_pdu({connection_, front.witness, numbers_, {}, kMaxRpcPartBytes - std::min(held, kMaxRpcPartBytes)},
+                    {pdu, front.from, front.moment_of(0), front.moment_of(pdu.size() - 1)});
     return length;
   }
 
@@ -32,7 +35,11 @@ class RpcAnalyzer final : public RecordAnalyzer {
     return front.bytes.size() < kRpcHeaderBytes ? 0 : front.bytes.size() - kRpcHeaderBytes + 1;
   }
 
+  void on_lost(Side from, Witness&) override { channel_.on_lost(from); }
+  [[nodiscard]] std::size_t held_beside() const override { return channel_.held_bytes(); }
+
  private:
+  static_assert(2 * kMaxRpcPartBytes <= kMaxBesideBytes, "vectors grow by doubling");
   ExchangeNumbers numbers_;
   RpcChannel channel_;
 };

@@ -84,27 +84,8 @@ Order order_of(ByteView pdu) { return {(pdu[4] & 0xf0) == 0x10}; }
 
 bool carries_tokens(std::uint8_t type) { return type >= kBind && type <= kAuth3; }
 
-struct AuthTrailer {
-  std::uint8_t type = 0;
-  std::uint8_t level = 0;
-  std::uint32_t context = 0;
-  ByteView token{};
-  std::size_t token_end = 0;  ///< in the PDU
-};
-
-std::optional<AuthTrailer> auth_trailer(ByteView pdu) {
-  const Order order = order_of(pdu);
-  const std::size_t length = order.u16(pdu, 10);
-  if (length == 0 || kRpcHeaderBytes + kAuthTrailerBytes + length > pdu.size()) return std::nullopt;
-  const std::size_t at = pdu.size() - length - kAuthTrailerBytes;
-  AuthTrailer trailer;
-  trailer.type = pdu[at];
-  trailer.level = pdu[at + 1];
-  trailer.context = order.u32(pdu, at + 4);
-  trailer.token = pdu.subspan(at + kAuthTrailerBytes);
-  trailer.token_end = pdu.size();
-  return trailer;
-}
+constexpr std::uint8_t kFirstFragment = 0x01;
+constexpr std::uint8_t kLastFragment = 0x02;
 
 }  // namespace
 
@@ -118,14 +99,66 @@ std::size_t rpc_fragment_bytes(ByteView bytes) { return order_of(bytes).u16(byte
 
 bool rpc_wants_whole(ByteView bytes) { return carries_tokens(bytes[2]); }
 
-void RpcChannel::on_pdu(const Connection& connection, const Front& front, ByteView pdu, std::size_t offset, std::string_view target,
-                        ExchangeNumbers& numbers) {
-  if (pdu.size() < kRpcHeaderBytes) return;
-  const std::uint8_t type = pdu[2];
-  if (type == kBind || type == kAlter) learn_interfaces(pdu);
-  if (carries_tokens(type)) on_token(connection, front, pdu, offset, target, numbers);
-  if (type == kRequest) on_request(connection, front, pdu, offset);
-  if (type == kResponse || type == kFault) on_answer(connection, front, pdu, offset);
+void RpcChannel::on_pdu(const RpcScene& scene, const RpcPdu& pdu) {
+  if (pdu.bytes.size() < kRpcHeaderBytes) return;
+  const std::uint8_t type = pdu.bytes[2];
+  if ((type == kBind || type == kAlter) && (pdu.bytes[3] & kFirstFragment) != 0) learn_interfaces(pdu.bytes);
+  if (type == kBindNak) return on_bind_nak(scene, pdu);
+  if (carries_tokens(type)) on_fragment(scene, pdu);
+  if (type == kRequest) on_request(scene, pdu);
+  if (type == kResponse || type == kFault) on_answer(scene, pdu);
+}
+
+void RpcChannel::on_lost(Side from) {
+  tokens_[from == Side::client ? 0 : 1] = {};
+  if (from == Side::server) return;
+  for (AuthContext& context : auth_contexts_) context.slot.clear();
+}
+
+std::optional<RpcChannel::Token> RpcChannel::token_of(ByteView pdu) {
+  const Order order = order_of(pdu);
+  const std::size_t length = order.u16(pdu, 10);
+  if (length == 0 || kRpcHeaderBytes + kAuthTrailerBytes + length > pdu.size()) return std::nullopt;
+  const std::size_t at = pdu.size() - length - kAuthTrailerBytes;
+  return Token{pdu[at], pdu[at + 1], order.u32(pdu, at + 4), pdu.subspan(at + kAuthTrailerBytes)};
+}
+
+void RpcChannel::on_fragment(const RpcScene& scene, const RpcPdu& pdu) {
+  Parts& parts = tokens_[pdu.from == Side::client ? 0 : 1];
+  const std::uint8_t type = pdu.bytes[2];
+  const std::uint32_t call = order_of(pdu.bytes).u32(pdu.bytes, 12);
+  const bool first = (pdu.bytes[3] & kFirstFragment) != 0;
+  const bool last = (pdu.bytes[3] & kLastFragment) != 0;
+  std::optional<Token> token = token_of(pdu.bytes);
+  if (first && last) {
+    parts = {};
+    if (token) on_token(scene, pdu, *token);
+    return;
+  }
+  if (first) {
+    parts = {true, type, call, {}};
+  } else if (!parts.open || parts.type != type || parts.call != call) {
+    parts = {};  // its beginning was not seen
+    return;
+  }
+  if (token) {
+    if (token->bytes.size() > scene.room) {
+      parts = {};
+      return;
+    }
+    parts.bytes.insert(parts.bytes.end(), token->bytes.begin(), token->bytes.end());
+  }
+  if (!last) return;
+  const Bytes whole = std::exchange(parts, {}).bytes;
+  if (!token || whole.empty()) return;  // the last one says of which kind and context it is
+  token->bytes = whole;
+  on_token(scene, pdu, *token);
+}
+
+void RpcChannel::on_bind_nak(const RpcScene& scene, const RpcPdu& pdu) {
+  for (AuthContext& context : auth_contexts_) {
+    if (std::exchange(context.unproved, false)) report(scene, pdu, context.slot.current(), false, "bind_nak");
+  }
 }
 
 RpcChannel::AuthContext& RpcChannel::auth_context(std::uint32_t id) {
@@ -137,87 +170,79 @@ RpcChannel::AuthContext& RpcChannel::auth_context(std::uint32_t id) {
   return auth_contexts_.back();
 }
 
-void RpcChannel::on_token(const Connection& connection, const Front& front, ByteView pdu, std::size_t offset,
-                          std::string_view target, ExchangeNumbers& numbers) {
-  const std::uint8_t type = pdu[2];
-  if (type == kBindNak) {
-    for (AuthContext& context : auth_contexts_) {
-      if (std::exchange(context.unproved, false)) report(connection, front, offset, context.slot.current(), false, "bind_nak");
-    }
-    return;
-  }
-  const auto trailer = auth_trailer(pdu);
-  if (!trailer || (trailer->type != kAuthNtlm && trailer->type != kAuthSpnego && trailer->type != kAuthKerberos)) return;
-  const TokenContent content = peek_token(trailer->token);
-  AuthContext& context = auth_context(trailer->context);
-  Place place{connection, context.slot.key_for(content.ntlm, numbers), front.moment_of(offset + trailer->token_end - 1),
-              front.from};
+void RpcChannel::on_token(const RpcScene& scene, const RpcPdu& pdu, const Token& token) {
+  if (token.type != kAuthNtlm && token.type != kAuthSpnego && token.type != kAuthKerberos) return;
+  const std::uint8_t type = pdu.bytes[2];
+  const TokenContent content = peek_token(token.bytes);
+  AuthContext& context = auth_context(token.context);
+  Place place{scene.connection, context.slot.key_for(content.ntlm, scene.numbers), pdu.end, pdu.from};
   place.carrier = Carrier::dcerpc;
-  place.target = target;
+  place.target = scene.target;
   if (type == kBind || type == kAlter || type == kAuth3) {
     NoteSeen note;
     note.kind = NoteSeen::Kind::rpc_level;
     note.exchange = place.exchange;
     note.moment = place.moment;
     note.carrier = Carrier::dcerpc;
-    note.from = front.from;
-    note.number = trailer->level;
-    front.witness.on_note(connection, note);
+    note.from = pdu.from;
+    note.number = token.level;
+    scene.witness.on_note(scene.connection, note);
   }
-  report_token(place, trailer->token, front.witness);
+  report_token(place, token.bytes, scene.witness);
   if (content.ntlm == wire::MessageType::authenticate) context.unproved = true;
   // An answer that says how the negotiation ended: only SPNEGO's does.
   const bool answer = type == kBindAck || type == kAlterResponse;
   if (answer && context.unproved && content.state && *content.state != spnego::NegState::accept_incomplete) {
     context.unproved = false;
     const bool success = *content.state == spnego::NegState::accept_completed;
-    report(connection, front, offset, context.slot.current(), success, success ? "accept-completed" : "reject");
+    report(scene, pdu, context.slot.current(), success, success ? "accept-completed" : "reject");
   }
 }
 
-void RpcChannel::on_request(const Connection& connection, const Front& front, ByteView pdu, std::size_t offset) {
-  if (pdu.size() < kRpcCallBytes - 4) return;
-  const Order order = order_of(pdu);
-  const std::uint16_t presentation = order.u16(pdu, 20);
-  const std::uint16_t opnum = order.u16(pdu, 22);
+void RpcChannel::on_request(const RpcScene& scene, const RpcPdu& pdu) {
+  if (pdu.bytes.size() < kRpcCallBytes - 4) return;
+  const Order order = order_of(pdu.bytes);
+  const std::uint16_t presentation = order.u16(pdu.bytes, 20);
+  const std::uint16_t opnum = order.u16(pdu.bytes, 22);
+  const bool first = (pdu.bytes[3] & kFirstFragment) != 0;  // a call in several fragments is one call
   for (const Interface& known : interfaces_) {
-    if (known.context != presentation) continue;
+    if (!first || known.context != presentation) continue;
     const Coercion& coercion = kCoercions[known.index];
     const auto last = std::ranges::find(coercion.calls, kNoCall);
     if (std::find(coercion.calls.begin(), last, opnum) == last) continue;
     NoteSeen note;
     note.kind = NoteSeen::Kind::rpc_call;
-    note.moment = front.moment_of(offset);
+    note.moment = pdu.begin;
     note.carrier = Carrier::dcerpc;
-    note.from = front.from;
+    note.from = pdu.from;
     note.number = opnum;
     note.detail = coercion.name;
     if (!auth_contexts_.empty()) note.exchange = auth_contexts_.back().slot.current();
-    front.witness.on_note(connection, note);
+    scene.witness.on_note(scene.connection, note);
   }
-  if (order.u16(pdu, 10) == 0) return;
+  if (order.u16(pdu.bytes, 10) == 0) return;
   for (AuthContext& context : auth_contexts_) {
     if (!context.unproved) continue;
     context.unproved = false;
     if (calls_.size() == kMaxCalls) calls_.erase(calls_.begin());
-    calls_.push_back({order.u32(pdu, 12), context.slot.current()});
+    calls_.push_back({order.u32(pdu.bytes, 12), context.slot.current()});
     break;
   }
 }
 
-void RpcChannel::on_answer(const Connection& connection, const Front& front, ByteView pdu, std::size_t offset) {
-  const Order order = order_of(pdu);
-  const std::uint32_t id = order.u32(pdu, 12);
+void RpcChannel::on_answer(const RpcScene& scene, const RpcPdu& pdu) {
+  const Order order = order_of(pdu.bytes);
+  const std::uint32_t id = order.u32(pdu.bytes, 12);
   const auto call = std::ranges::find(calls_, id, &Call::id);
   if (call == calls_.end()) return;
   const ExchangeKey exchange = call->exchange;
   calls_.erase(call);
-  if (pdu[2] == kResponse) return report(connection, front, offset, exchange, true, "response");
-  if (pdu.size() < kRpcCallBytes) return;
-  const std::uint32_t status = order.u32(pdu, 24);
+  if (pdu.bytes[2] == kResponse) return report(scene, pdu, exchange, true, "response");
+  if (pdu.bytes.size() < kRpcCallBytes) return;
+  const std::uint32_t status = order.u32(pdu.bytes, 24);
   std::array<char, 24> text{};
   std::snprintf(text.data(), text.size(), "fault 0x%08x", status);
-  report(connection, front, offset, exchange, status != kFaultAccessDenied && status != kFaultSecurityPackage, text.data());
+  report(scene, pdu, exchange, status != kFaultAccessDenied && status != kFaultSecurityPackage, text.data());
 }
 
 void RpcChannel::learn_interfaces(ByteView pdu) {
@@ -237,15 +262,14 @@ void RpcChannel::learn_interfaces(ByteView pdu) {
   }
 }
 
-void RpcChannel::report(const Connection& connection, const Front& front, std::size_t offset, ExchangeKey exchange, bool success,
-                        std::string text) {
+void RpcChannel::report(const RpcScene& scene, const RpcPdu& pdu, ExchangeKey exchange, bool success, std::string text) {
   OutcomeSeen seen;
   seen.exchange = exchange;
-  seen.moment = front.moment_of(offset);
+  seen.moment = pdu.begin;
   seen.carrier = Carrier::dcerpc;
   seen.result = success ? OutcomeSeen::Result::success : OutcomeSeen::Result::failure;
   seen.text = std::move(text);
-  front.witness.on_outcome(connection, seen);
+  scene.witness.on_outcome(scene.connection, seen);
 }
 
 }  // namespace postern::observe

@@ -15,6 +15,7 @@ constexpr std::uint16_t kWrite = 9;
 constexpr std::uint16_t kIoctl = 11;
 constexpr std::uint32_t kFlagAnswer = 0x1;
 constexpr std::uint32_t kPipeTransceive = 0x0011'C017;  // FSCTL_PIPE_TRANSCEIVE, MS-FSCC 2.3
+constexpr std::uint32_t kStatusPending = 0x0000'0103;
 constexpr std::uint16_t kSigningRequired = 0x2;
 constexpr std::uint16_t kSessionIsGuest = 0x1;
 constexpr std::uint16_t kSessionIsNull = 0x2;
@@ -88,6 +89,7 @@ bool on_read(SmbState& state, const SmbMessage& message, bool answer) {
     return true;
   }
   const std::uint64_t request = message.u64(24);
+  if (message.u32(8) == kStatusPending) return true;  // MS-SMB2 3.3.4.4: the data comes later, under the same MessageId
   if (!message.has(kHeaderBytes + 8)) return message.beyond(kHeaderBytes + 8);
   const bool used =
       on_pipe_data(state, message, message.bytes[kHeaderBytes + 2], message.u32(kHeaderBytes + 4), state.pipes.read_of(request));
@@ -103,6 +105,7 @@ bool on_write(SmbState& state, const SmbMessage& message, bool answer) {
 }
 
 bool on_ioctl(SmbState& state, const SmbMessage& message, bool answer) {
+  if (answer && message.u32(8) == kStatusPending) return true;
   if (!message.has(kHeaderBytes + 48)) return message.beyond(kHeaderBytes + 48);
   if (message.u32(kHeaderBytes + 4) != kPipeTransceive) return true;
   const PipeKey key = file_id(message, kHeaderBytes + 8);

@@ -69,21 +69,57 @@ class SmbSessions {
   std::vector<SmbSession> sessions_;
 };
 
+/// One direction of a pipe: what is left of a PDU that came in part with an earlier write or read.
+struct PipeStream {
+  Bytes held{};            ///< its beginning, where all of it must be seen
+  Moment begin{};          ///< of its first byte
+  std::uint64_t skip = 0;  ///< or so many bytes that need not be
+};
+
+struct SmbPipe {
+  PipeKey key{};
+  RpcChannel channel{};
+  std::array<PipeStream, 2> streams{};  ///< by side
+  [[nodiscard]] PipeStream& stream(Side from) { return streams[from == Side::client ? 0 : 1]; }
+};
+
 /// Open pipes, and who reads from which.
 class SmbPipes {
  public:
   static constexpr std::size_t kMaxPipes = 64;
   static constexpr std::size_t kMaxReads = 64;
 
-  RpcChannel& at(const PipeKey& key) {
-    for (auto pipe = pipes_.begin(); pipe != pipes_.end(); ++pipe) {
-      if (pipe->first != key) continue;
+  /// The pipe, or null.
+  [[nodiscard]] SmbPipe* find(const PipeKey& key) {
+    const auto pipe = std::ranges::find(pipes_, key, &SmbPipe::key);
+    return pipe == pipes_.end() ? nullptr : &*pipe;
+  }
+  /// The pipe, made if it was not there; the one used longest ago makes room.
+  SmbPipe& at(const PipeKey& key) {
+    const auto pipe = std::ranges::find(pipes_, key, &SmbPipe::key);
+    if (pipe != pipes_.end()) {
       std::rotate(pipe, pipe + 1, pipes_.end());
-      return pipes_.back().second;
+      return pipes_.back();
     }
     if (pipes_.size() == kMaxPipes) pipes_.erase(pipes_.begin());
-    return pipes_.emplace_back(key, RpcChannel{}).second;
+    pipes_.push_back({key, {}, {}});
+    return pipes_.back();
   }
+  void on_lost(Side from) {
+    for (SmbPipe& pipe : pipes_) {
+      pipe.stream(from) = {};
+      pipe.channel.on_lost(from);
+    }
+  }
+  [[nodiscard]] std::size_t held_bytes() const {
+    std::size_t held = 0;
+    for (const SmbPipe& pipe : pipes_) {
+      held += pipe.channel.held_bytes() + pipe.streams[0].held.capacity() + pipe.streams[1].held.capacity();
+    }
+    return held;
+  }
+  /// Bytes that may be kept beside what is kept.
+  [[nodiscard]] std::size_t room() const { return kMaxRpcPartBytes - std::min(held_bytes(), kMaxRpcPartBytes); }
   void expect_read(std::uint64_t request, const PipeKey& key) {
     if (reads_.size() == kMaxReads) reads_.erase(reads_.begin());
     reads_.emplace_back(request, key);
@@ -98,7 +134,7 @@ class SmbPipes {
   }
 
  private:
-  std::vector<std::pair<PipeKey, RpcChannel>> pipes_;
+  std::vector<SmbPipe> pipes_;
   std::vector<std::pair<std::uint64_t, PipeKey>> reads_;
 };
 
@@ -136,8 +172,8 @@ struct SmbMessage {
   [[nodiscard]] const Moment& moment(std::size_t at) const { return front.moment_of(offset + at); }
 };
 
-/// Data of a pipe, `size` bytes from `at` in the message. True if it was used, or is nothing; false if more of the record must be
-/// seen.
+/// Data of a pipe, `size` bytes from `at` in the message: PDUs, which may begin in an earlier message and end in a later one. True
+/// if it was used, or is nothing; false if more of the record must be seen, and then nothing was done.
 [[nodiscard]] bool on_pipe_data(SmbState& state, const SmbMessage& message, std::size_t at, std::size_t size, const PipeKey& key);
 
 /// Says the host of `\\host\share` to the witness, for the exchange of that session.

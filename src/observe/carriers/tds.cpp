@@ -19,8 +19,8 @@ constexpr std::uint8_t kLogin7 = 0x10;
 constexpr std::uint8_t kSspi = 0x11;
 constexpr std::uint8_t kPreLogin = 0x12;
 constexpr std::uint8_t kEndOfMessage = 0x01;
-/// A login's messages are put together up to this; a token has 64 KiB at most.
-constexpr std::size_t kMaxMessageBytes = std::size_t{72} * 1024;
+/// A login's messages are put together up to this: a token has less than 64 KiB, and little is beside it.
+constexpr std::size_t kMaxMessageBytes = std::size_t{64} * 1024;
 
 // Tokens of a response (MS-TDS 2.2.7).
 constexpr std::uint8_t kTokenError = 0xaa;
@@ -74,21 +74,35 @@ class TdsAnalyzer final : public RecordAnalyzer {
     return front.bytes.size() < kHeaderBytes ? 0 : front.bytes.size() - kHeaderBytes + 1;
   }
 
-  void on_lost(Side from, Witness&) override { message_of(from) = {}; }
+  void on_lost(Side from, Witness&) override {
+    message_of(from) = {};
+    if (from == Side::client) slot_.clear();
+  }
+  [[nodiscard]] std::size_t held_beside() const override {
+    static_assert(2 * kMaxMessageBytes <= kMaxBesideBytes);
+    return client_message_.bytes.capacity() + server_message_.bytes.capacity();
+  }
 
  private:
-  Bytes& message_of(Side side) { return side == Side::client ? client_message_ : server_message_; }
+  /// A message in several packets.
+  struct Message {
+    Bytes bytes{};
+    bool too_long = false;  ///< the rest of it is dropped
+  };
+  Message& message_of(Side side) { return side == Side::client ? client_message_ : server_message_; }
 
   void add(const Front& front, std::uint8_t type, ByteView payload, bool ends, const Moment& moment) {
-    Bytes& held = message_of(front.from);
-    if (held.empty() && ends) return on_message(front, type, payload, moment);
-    if (held.size() + payload.size() > kMaxMessageBytes) {
-      held = {};
+    Message& held = message_of(front.from);
+    if (held.bytes.empty() && !held.too_long && ends) return on_message(front, type, payload, moment);
+    if (held.too_long || held.bytes.size() + payload.size() > kMaxMessageBytes) {
+      held = {{}, !ends};
       return;
     }
-    held.insert(held.end(), payload.begin(), payload.end());
+    const std::size_t wanted = held.bytes.size() + payload.size();
+    if (wanted > held.bytes.capacity()) held.bytes.reserve(std::min(kMaxMessageBytes, std::max(wanted, 2 * held.bytes.capacity())));
+    held.bytes.insert(held.bytes.end(), payload.begin(), payload.end());
     if (!ends) return;
-    const Bytes whole = std::exchange(held, {});
+    const Bytes whole = std::exchange(held.bytes, {});
     on_message(front, type, whole, moment);
   }
 
@@ -101,7 +115,8 @@ class TdsAnalyzer final : public RecordAnalyzer {
   }
 
   void on_login(const Front& front, ByteView login, const Moment& moment) {
-    if (login.size() < kLogin7FixedBytes) return;
+    // The length that LOGIN7 says first (MS-TDS 2.2.6.4) tells a whole one from the end of one that began in a gap.
+    if (login.size() < kLogin7FixedBytes || load_le<std::uint32_t>(login.data()) != login.size()) return;
     const auto field = [&](std::size_t at, std::size_t unit, std::size_t limit) {
       const std::size_t start = load_le<std::uint16_t>(&login[at]);
       const std::size_t size = std::min<std::size_t>(load_le<std::uint16_t>(&login[at + 2]), limit) * unit;
@@ -155,8 +170,8 @@ class TdsAnalyzer final : public RecordAnalyzer {
 
   ExchangeNumbers numbers_;
   ExchangeSlot slot_;
-  Bytes client_message_;
-  Bytes server_message_;
+  Message client_message_;
+  Message server_message_;
   std::string target_;
 };
 

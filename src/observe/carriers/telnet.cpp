@@ -61,6 +61,10 @@ class TelnetAnalyzer final : public RecordAnalyzer {
     return front.bytes.size() < 3 ? 0 : front.bytes.size() - 2;
   }
 
+  void on_lost(Side from, Witness&) override {
+    if (from == Side::client) slot_.clear();
+  }
+
  private:
   std::uint64_t on_text(const Front& front) {
     const auto next = std::ranges::find(front.bytes, kIac);

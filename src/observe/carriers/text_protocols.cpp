@@ -60,15 +60,22 @@ class TextAnalyzer final : public RecordAnalyzer {
   }
 
   std::uint64_t search(const Front& front) override {
-    const std::size_t end = as_text(front.bytes).find('\n');
-    if (end == std::string_view::npos) return front.bytes.size();
+    const std::string_view text = as_text(front.bytes);
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return 0;
     found(front.from);
-    return end + 1;
+    // What stands before the line's end is the rest of one whose beginning was lost, unless it begins a logon itself.
+    return front.from == Side::client && begins_logon(without_end(text.substr(0, end))) ? 0 : end + 1;
+  }
+
+  void on_lost(Side from, Witness&) override {
+    if (from == Side::client) slot_.clear();
   }
 
  private:
   void on_client(const Front& front, std::string_view line, const Moment& moment) {
-    if (active_) {
+    // Base64 has no blanks: a line with one is a command, and the end of the logon before it was not seen.
+    if (active_ && line.find(' ') == std::string_view::npos) {
       if (line == "*") return;  // the client gives up; the server says so too
       report(front, line, moment);
       return;
@@ -79,11 +86,11 @@ class TextAnalyzer final : public RecordAnalyzer {
       tag_ = std::string{command.substr(0, kMaxTagBytes)};
       command = next_word(rest);
     }
-    const std::string_view start = carrier_ == Carrier::imap ? "AUTHENTICATE" : carrier_ == Carrier::nntp ? "AUTHINFO" : "AUTH";
-    if (equal_ignoring_case(command, start)) {
+    if (equal_ignoring_case(command, start_word())) {
       std::string_view mechanism = next_word(rest);
       if (carrier_ == Carrier::nntp) mechanism = next_word(rest);  // AUTHINFO SASL NTLM, AUTHINFO GENERIC NTLM
       active_ = is_mechanism(mechanism);
+      slot_.clear();
       if (active_ && !rest.empty() && rest != "=") report(front, rest, moment);
       return;
     }
@@ -91,6 +98,14 @@ class TextAnalyzer final : public RecordAnalyzer {
     for (const std::string_view word : {"MAIL", "DATA", "SELECT", "STAT", "LIST", "GROUP", "ARTICLE", "LOGIN", "USER", "QUIT"}) {
       if (equal_ignoring_case(command, word)) return finish();
     }
+  }
+
+  [[nodiscard]] std::string_view start_word() const {
+    return carrier_ == Carrier::imap ? "AUTHENTICATE" : carrier_ == Carrier::nntp ? "AUTHINFO" : "AUTH";
+  }
+  [[nodiscard]] bool begins_logon(std::string_view line) const {
+    if (carrier_ == Carrier::imap) static_cast<void>(next_word(line));
+    return equal_ignoring_case(next_word(line), start_word());
   }
 
   void on_server(const Front& front, std::string_view line, const Moment& moment) {

@@ -29,6 +29,7 @@ struct Finds {
   std::vector<std::string> offered{};
   std::optional<spnego::NegState> state{};
   std::optional<std::string> kerberos_mech{};
+  std::optional<std::uint32_t> kerberos_error{};
 };
 
 /// The mechanism of a frame of RFC 2743, 3.1, that is not SPNEGO's.
@@ -70,6 +71,7 @@ Finds look(ByteView token) {
         const auto& resp = std::get<spnego::NegTokenResp>(*parsed);
         finds.state = resp.state;
         if (resp.response_token) finds.ntlm = find_ntlm(*resp.response_token);
+        if (resp.response_token && finds.ntlm.empty()) finds.kerberos_error = kerberos_error_in(*resp.response_token);
         if (finds.ntlm.empty() && resp.supported_mech && is_kerberos(*resp.supported_mech)) {
           finds.kerberos_mech = resp.supported_mech->to_dotted();
         }
@@ -78,7 +80,10 @@ Finds look(ByteView token) {
     }
     case spnego::TokenKind::gss_other_mech: {
       const auto mech = framed_mech(token);
-      if (mech && is_kerberos(*mech)) finds.kerberos_mech = mech->to_dotted();
+      if (mech && is_kerberos(*mech)) {
+        finds.kerberos_mech = mech->to_dotted();
+        finds.kerberos_error = kerberos_error_in(token);
+      }
       finds.ntlm = find_ntlm(token);  // NTLM in a frame of its own OID, as old GSSAPI clients send it
       return finds;
     }
@@ -142,6 +147,13 @@ TokenContent report_token(const Place& place, ByteView token, Witness& witness) 
     note.detail = *finds.kerberos_mech;
     witness.on_note(place.connection, note);
   }
+  if (finds.kerberos_error) {
+    note.kind = NoteSeen::Kind::kerberos_error;
+    note.number = *finds.kerberos_error;
+    note.detail.clear();
+    witness.on_note(place.connection, note);
+    note.number = 0;
+  }
   if (content.has_ntlm) {
     MessageSeen seen;
     seen.exchange = place.exchange;
@@ -154,6 +166,7 @@ TokenContent report_token(const Place& place, ByteView token, Witness& witness) 
     seen.target = std::string{place.target};
     seen.winrm = place.winrm;
     seen.asks_proxy = place.asks_proxy;
+    seen.ended_tls = place.ended_tls;
     witness.on_message(place.connection, seen);
   }
   return content;

@@ -22,6 +22,7 @@ struct Place {
   std::string_view target{};
   bool winrm = false;
   bool asks_proxy = false;
+  bool ended_tls = false;
 };
 
 struct TokenContent {
@@ -37,6 +38,9 @@ struct TokenContent {
 /// Tells the witness of the NTLM message in `token`, of Kerberos in it, and of the mechanisms that it offers. A token that breaks
 /// SPNEGO's rules is searched for the signature of NTLM all the same.
 TokenContent report_token(const Place& place, ByteView token, Witness& witness);
+
+/// The code of the KRB-ERROR in a token of Kerberos by GSS-API (RFC 4121 4.1, TOK_ID 03 00); nothing if there is none.
+[[nodiscard]] std::optional<std::uint32_t> kerberos_error_in(ByteView token);
 
 /// RFC 4648 section 4, as the peers' readers take it: ends at the first character that is none of the alphabet; padding optional.
 [[nodiscard]] Bytes decode_base64(std::string_view text);

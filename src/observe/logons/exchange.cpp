@@ -103,6 +103,11 @@ void fill_server(const Exchange& exchange, event::Server& server) {
 
 }  // namespace
 
+const event::ServerNames* Exchange::server_names() const {
+  if (challenge) return &challenge->names;
+  return authenticate ? &authenticate->meant_names : nullptr;
+}
+
 std::string Exchange::frames() const {
   std::string out;
   for (const auto* message : {&negotiate, &challenge, &authenticate}) {
@@ -119,7 +124,7 @@ event::LogonEvent event_of(const Exchange& exchange) {
   event.time = event::Timestamp{authenticate.object.time};
   event.source.kind = event::SourceKind::capture;
   event.source.record = exchange.frames();
-  event.package = event::Package::ntlm;
+  event.package = exchange.in_spnego ? event::Package::negotiate : event::Package::ntlm;
   fill_outcome(exchange, event);
   fill_ntlm(exchange, event.ntlm);
   event.account.name = authenticate.object.user;

@@ -27,10 +27,13 @@ struct Exchange {
   std::string target{};  ///< what the client called the server
   bool winrm = false;
   bool asks_proxy = false;
+  bool ended_tls = false;  ///< the client's TLS ended before here
   bool in_spnego = false;
   std::vector<std::string> offered_mechs{};  ///< by the client
   std::string server_mechs{};                ///< offered by the server: OIDs, or HTTP's schemes
   bool kerberos_tried = false;               ///< a Kerberos token went to this server on this connection before
+
+  std::optional<std::uint32_t> kerberos_error{};  ///< the server's answer to it, a KRB-ERROR
 
   std::optional<std::uint32_t> rpc_level{};
   std::optional<bool> signing_required{};
@@ -40,6 +43,8 @@ struct Exchange {
 
   [[nodiscard]] const Endpoint& client() const { return client_side == Side::client ? connection.client : connection.server; }
   [[nodiscard]] const Endpoint& server() const { return client_side == Side::client ? connection.server : connection.client; }
+  /// The server's names: as its CHALLENGE gave them, or where that was not seen as the client's response repeats them.
+  [[nodiscard]] const event::ServerNames* server_names() const;
   /// "frames 4, 5, 7"
   [[nodiscard]] std::string frames() const;
 };

@@ -1,11 +1,14 @@
-// What earlier logons taught: servers' names, aliases, machines' addresses, the version a pair used, calls that coerce.
+// What earlier logons taught: servers' names, aliases, where machines are, what a pair was used to do, calls that coerce.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "base/keyed_digest.hpp"
 #include "event/logon_event.hpp"
 #include "observe/logons/bounded_table.hpp"
 #include "observe/logons/exchange.hpp"
@@ -20,10 +23,13 @@ class History {
   static constexpr std::size_t kMaxMachines = 8'192;
   static constexpr std::size_t kMaxCoerced = 1'024;
   static constexpr std::size_t kMaxBytes = std::size_t{3} << 19;  ///< of each of the tables
+  static constexpr std::size_t kMaxCalls = 4;                     ///< kept of one called machine, the latest
   static constexpr std::size_t kMaxNames = 8;                     ///< of one server, and addresses of one machine
   static constexpr std::size_t kAliasClients = 3;                 ///< clients that use a name before it counts as the server's
-  static constexpr std::uint32_t kGoodLogons = 3;                 ///< with NTLMv2 before something less is a downgrade
+  static constexpr std::uint32_t kGoodLogons = 3;                 ///< of a pair before something less is a downgrade
   static constexpr std::uint64_t kCoercionSeconds = 60;
+  /// A workstation's name at two addresses within this is more than a lease that moved.
+  static constexpr std::uint64_t kAtOnceSeconds = 900;
 
   /// A server's CHALLENGE: its names at this address.
   void on_challenge(Exchange& exchange);
@@ -41,23 +47,46 @@ class History {
   struct AliasKnown {
     std::vector<Address> clients{};
   };
+  /// A place where a machine was, and how that is known.
+  struct Place {
+    Address address{};
+    bool by_itself = false;  ///< it answered there as a server, or logged on with its own account; else a client claimed its name
+    std::optional<KeyedDigest> challenge{};  ///< of the last logon there
+    Moment seen{};
+  };
   struct Coercion {
     Address caller{};
     std::string interface{};
     std::uint32_t opnum = 0;
     Moment moment{};
   };
+  /// How often a client did better with a server, over one carrier.
+  struct Habits {
+    std::uint32_t with_mic = 0;
+    std::uint32_t with_signing = 0;
+    std::uint32_t with_strong_key = 0;
+  };
+  using Places = std::vector<Place>;
 
   void judge_target_host(const Exchange& exchange, std::vector<event::Finding>& findings);
+  void judge_answered_name(const Exchange& exchange, std::vector<event::Finding>& findings);
   void judge_machine(const Exchange& exchange, const event::LogonEvent& event, std::vector<event::Finding>& findings);
+  void judge_workstation(const Exchange& exchange, const event::LogonEvent& event, std::vector<event::Finding>& findings);
   void judge_coercion(const Exchange& exchange, const event::LogonEvent& event, std::vector<event::Finding>& findings);
   void judge_downgrade(const Exchange& exchange, std::vector<event::Finding>& findings);
+  void judge_habits(const Exchange& exchange, std::vector<event::Finding>& findings);
+
+  /// Another address of the same family where the machine was, not by way of this very logon; null if none is known.
+  [[nodiscard]] static const Place* elsewhere(const Places& places, const Address& address,
+                                              const std::optional<KeyedDigest>& challenge, bool by_itself);
+  static void remember(Places& places, Place place);
 
   BoundedTable<Address, ServerNamesKnown> servers_{kMaxServers, kMaxBytes};
   BoundedTable<std::pair<Address, std::string>, AliasKnown> aliases_{kMaxServers, kMaxBytes};
-  BoundedTable<std::string, std::vector<Address>> machines_{kMaxMachines, kMaxBytes};
+  BoundedTable<std::string, Places> machines_{kMaxMachines, kMaxBytes};  ///< by NetBIOS name
   BoundedTable<std::pair<Address, Address>, std::uint32_t> good_logons_{kMaxPairs, 2 * kMaxBytes};
-  BoundedTable<Address, Coercion> coerced_{kMaxCoerced, kMaxBytes};
+  BoundedTable<std::tuple<Address, Address, Carrier>, Habits> habits_{kMaxPairs, 2 * kMaxBytes};
+  BoundedTable<Address, std::vector<Coercion>> coerced_{kMaxCoerced, kMaxBytes};  ///< by who was called, the latest last
 };
 
 }  // namespace postern::observe

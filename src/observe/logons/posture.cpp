@@ -15,12 +15,6 @@ using event::Finding;
 using event::Severity;
 using wire::NegotiateFlag;
 
-/// Clients of the web, of mail and of databases have stacks of their own; those of SMB, LDAP and RPC follow Windows.
-bool follows_windows(Carrier carrier) {
-  return carrier == Carrier::smb1 || carrier == Carrier::smb2 || carrier == Carrier::ldap || carrier == Carrier::dcerpc ||
-         carrier == Carrier::rdp;
-}
-
 void judge_mic(const Exchange& exchange, std::vector<Finding>& findings) {
   const DecodedMessage& authenticate = *exchange.authenticate;
   if (authenticate.mic == event::Mic::announced_missing) {
@@ -38,13 +32,60 @@ void judge_mic(const Exchange& exchange, std::vector<Finding>& findings) {
 
 void judge_signing(const Exchange& exchange, std::vector<Finding>& findings) {
   if (!exchange.negotiate || !exchange.negotiate->flags || !exchange.challenge || !exchange.challenge->flags) return;
-  const bool wanted = exchange.negotiate->flags->has(NegotiateFlag::sign);
-  const bool kept = exchange.challenge->flags->has(NegotiateFlag::sign) ||
-                    (exchange.authenticate->flags && exchange.authenticate->flags->has(NegotiateFlag::sign));
-  if (wanted && !kept) {
-    findings.push_back({"signing-lost", follows_windows(exchange.carrier) ? Severity::warning : Severity::info,
+  const std::optional<wire::NegotiateFlags> last = exchange.authenticate->flags;
+  if (!exchange.negotiate->flags->has(NegotiateFlag::sign) || (last && last->has(NegotiateFlag::sign))) return;
+  const Severity severity = follows_windows(exchange.carrier) ? Severity::warning : Severity::info;
+  if (!exchange.challenge->flags->has(NegotiateFlag::sign)) {
+    findings.push_back({"signing-lost", severity,
                         "the client offered to sign, and the exchange ends without: relays take that away", exchange.frames()});
+  } else if (last && exchange.authenticate->version != event::NtlmVersion::anonymous) {
+    findings.push_back({"signing-lost", severity,
+                        "client and server agreed to sign, and the last message says no: relays take that away (CVE-2019-1040)",
+                        exchange.frames()});
   }
+}
+
+/// A server that sends no names, or an empty list: capture tools and very old servers do.
+void judge_target_info(const Exchange& exchange, std::vector<Finding>& findings) {
+  if (exchange.classic || !exchange.challenge || !exchange.challenge->readable) return;
+  const event::ServerNames& names = exchange.challenge->names;
+  const auto said = [](const event::Text& name) { return name && !name->empty(); };
+  if (said(names.nb_computer) || said(names.dns_computer) || said(names.nb_domain) || said(names.dns_domain)) return;
+  findings.push_back({"target-info-missing", follows_windows(exchange.carrier) ? Severity::warning : Severity::info,
+                      exchange.challenge->has_target_info
+                          ? "the server's target info names nobody: a capture tool, or a very old server"
+                          : "the server sent no target info, without which there is no MIC: a capture tool, or a very old server",
+                      "frame " + std::to_string(exchange.challenge->object.frame)});
+}
+
+/// The names in a response are part of its proof, and a client copies them from the CHALLENGE that it answers (MS-NLMP 3.1.5.1.2).
+void judge_copied_names(const Exchange& exchange, std::vector<Finding>& findings) {
+  if (!exchange.challenge || exchange.authenticate->version != event::NtlmVersion::ntlm_v2) return;
+  const event::Text& sent = exchange.challenge->names.nb_computer;
+  const event::Text& answered = exchange.authenticate->meant_names.nb_computer;
+  if (!sent || !answered || sent->empty() || answered->empty() || upper_case_utf8(*sent) == upper_case_utf8(*answered)) return;
+  findings.push_back({"server-names-differ", follows_windows(exchange.carrier) ? Severity::alarm : Severity::warning,
+                      "the server called itself " + *sent + ", and the response answers " + *answered +
+                          ": the client was given another CHALLENGE than this one",
+                      exchange.frames()});
+}
+
+/// Ports whose services are inside TLS: their logons can be read here because a capture was decrypted, or TLS ended before.
+bool is_tls_port(std::uint16_t port) {
+  constexpr std::uint16_t kPorts[] = {443, 465, 563, 636, 993, 995, 3269, 5986, 8443};
+  return std::ranges::find(kPorts, port) != std::end(kPorts);
+}
+
+void judge_bindings(const Exchange& exchange, std::vector<Finding>& findings) {
+  if (!exchange.ended_tls && !is_tls_port(exchange.server().port)) return;
+  const auto bindings = exchange.authenticate->channel_binding;
+  const bool zero = bindings == event::ChannelBinding::zero;
+  if (!zero && bindings != event::ChannelBinding::absent) return;
+  findings.push_back({"channel-binding-missing", Severity::info,
+                      std::string{"the client came by TLS and "} +
+                          (zero ? "its channel binding is zero" : "sent no channel binding") +
+                          ", so that its logon is not bound to that channel",
+                      exchange.frames()});
 }
 
 void judge_version(const Exchange& exchange, std::vector<Finding>& findings) {
@@ -64,9 +105,17 @@ void judge_version(const Exchange& exchange, std::vector<Finding>& findings) {
                         exchange.frames()});
   }
   const auto flags = exchange.challenge ? exchange.challenge->flags : std::nullopt;
-  const bool sealed = flags && (flags->has(NegotiateFlag::sign) || flags->has(NegotiateFlag::seal));
-  if (sealed && !flags->has(NegotiateFlag::key_128)) {
+  if (!flags || (!flags->has(NegotiateFlag::sign) && !flags->has(NegotiateFlag::seal))) return;
+  if (version == event::NtlmVersion::ntlm_v2 && !flags->has(NegotiateFlag::extended_session_security)) {
+    findings.push_back({"no-ess", Severity::info, "signed or sealed without extended session security: the old, weak form of both",
+                        exchange.frames()});
+  }
+  if (!flags->has(NegotiateFlag::key_128)) {
     findings.push_back({"no-128", Severity::info, "the session's key has less than 128 bits", exchange.frames()});
+  }
+  if (!flags->has(NegotiateFlag::key_exchange) && version != event::NtlmVersion::anonymous) {
+    findings.push_back({"no-key-exchange", Severity::info,
+                        "the session's key follows from the response alone: no fresh one was exchanged", exchange.frames()});
   }
 }
 
@@ -75,13 +124,31 @@ void judge_standing(const Exchange& exchange, const event::LogonEvent& event, st
     findings.push_back(
         {"guest", Severity::info, "the server let the client in as guest, whatever its password was", exchange.frames()});
   }
-  if (exchange.authenticate->version == event::NtlmVersion::anonymous) {
+  const bool null_session = exchange.outcome && exchange.outcome->standing == OutcomeSeen::Standing::anonymous;
+  if (null_session || exchange.authenticate->version == event::NtlmVersion::anonymous) {
     findings.push_back({"anonymous", Severity::info, "a null session: no user and no password", exchange.frames()});
   }
+}
+
+/// What a server lets pass: SMB says it in NEGOTIATE, LDAP and RPC show it by whom they let in.
+void judge_required_signing(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
+  constexpr std::uint32_t kPacketIntegrity = 5;  // MS-RPCE 2.2.1.1.8
   const bool smb = exchange.carrier == Carrier::smb1 || exchange.carrier == Carrier::smb2;
   if (smb && exchange.signing_required == false) {
     findings.push_back({"signing-not-required", Severity::info,
                         "the server does not require signing, so that a relayed session can be used", exchange.frames()});
+  }
+  if (event.outcome != event::Outcome::success || event.ntlm.version == event::NtlmVersion::anonymous) return;
+  const bool signs = event.ntlm.sign.value_or(true) || event.ntlm.seal.value_or(true);
+  if (exchange.carrier == Carrier::ldap && !signs && !exchange.ended_tls) {
+    findings.push_back({"signing-not-required", Severity::info,
+                        "the server let in a client that signs nothing, so that a relayed session can be used", exchange.frames()});
+  }
+  if (exchange.carrier == Carrier::dcerpc && exchange.rpc_level && *exchange.rpc_level < kPacketIntegrity) {
+    findings.push_back({"signing-not-required", Severity::info,
+                        "the server answered calls of authentication level " + std::to_string(*exchange.rpc_level) +
+                            ", which are not signed, so that a relayed session can be used",
+                        exchange.frames()});
   }
 }
 
@@ -98,8 +165,15 @@ bool fits(std::string_view service, const Exchange& exchange) {
     case Carrier::ldap: return any_of({"ldap", "gc", "host"});
     case Carrier::mssql: return any_of({"mssqlsvc", "host"});
     case Carrier::rdp: return any_of({"termsrv", "host"});
-    default: return true;  // RPC and mail go by many names
+    // RPC and mail go by many names; these are not among them.
+    case Carrier::dcerpc: return !any_of({"http", "https", "wsman", "mssqlsvc", "termsrv", "smtp", "imap", "pop"});
+    case Carrier::smtp:
+    case Carrier::imap:
+    case Carrier::pop3:
+    case Carrier::nntp: return !any_of({"cifs", "ldap", "gc", "mssqlsvc", "termsrv", "http", "wsman"});
+    case Carrier::telnet: return !any_of({"cifs", "ldap", "gc", "mssqlsvc", "http", "wsman"});
   }
+  return true;
 }
 
 void judge_target(const Exchange& exchange, std::vector<Finding>& findings) {
@@ -121,6 +195,11 @@ void judge_target(const Exchange& exchange, std::vector<Finding>& findings) {
 
 }  // namespace
 
+bool follows_windows(Carrier carrier) {
+  return carrier == Carrier::smb1 || carrier == Carrier::smb2 || carrier == Carrier::ldap || carrier == Carrier::dcerpc ||
+         carrier == Carrier::rdp;
+}
+
 std::string_view named_host(const Exchange& exchange) {
   const MessageObject::Text& spn = exchange.authenticate->object.spn;
   if (spn && !spn->empty()) return parts_of_spn(*spn).host;
@@ -130,8 +209,12 @@ std::string_view named_host(const Exchange& exchange) {
 void judge_posture(const Exchange& exchange, const event::LogonEvent& event, std::vector<Finding>& findings) {
   judge_mic(exchange, findings);
   judge_signing(exchange, findings);
+  judge_target_info(exchange, findings);
+  judge_copied_names(exchange, findings);
+  judge_bindings(exchange, findings);
   judge_version(exchange, findings);
   judge_standing(exchange, event, findings);
+  judge_required_signing(exchange, event, findings);
   judge_target(exchange, findings);
   if (exchange.challenge && exchange.challenge->challenge_is_pattern) {
     findings.push_back({"challenge-pattern", Severity::warning,

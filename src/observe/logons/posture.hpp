@@ -8,7 +8,11 @@
 
 namespace postern::observe {
 
-/// MIC, signing, version, key length, guest and anonymous, target name's class, address instead of a name.
+/// Clients of the web, of mail and of databases have stacks of their own; those of SMB, LDAP and RPC follow Windows.
+[[nodiscard]] bool follows_windows(Carrier carrier);
+
+/// MIC, signing, target info and names, bindings, version, key, guest and anonymous, target name's class, address instead of a
+/// name.
 void judge_posture(const Exchange& exchange, const event::LogonEvent& event, std::vector<event::Finding>& findings);
 
 /// What the client called the server: the host of MsvAvTargetName, or else of the carrier's target; empty if neither came.

@@ -17,6 +17,7 @@ using event::Confidence;
 using event::Reason;
 
 constexpr std::size_t kMaxService = 256;  // letters kept of a service's name
+constexpr std::size_t kMaxAccount = 64;   // letters kept of an account's name; a longer one matches none
 // Windows' NtlmUsageId (windows.md 2.3).
 constexpr std::uint32_t kAsked = 1;
 constexpr std::uint32_t kLocalAccount = 2;
@@ -37,6 +38,12 @@ bool names_host(std::string_view service, std::string_view host) {
   return named == host;
 }
 
+/// The service of a KDC's own tickets, in upper case: `KRBTGT/LAB.TEST`.
+bool is_kdcs_own(std::string_view service) { return service.starts_with("KRBTGT/"); }
+
+/// `alice@LAB.TEST` and `alice` are one account of a logon.
+std::string_view account_of(std::string_view principal) { return principal.substr(0, principal.find_first_of("@/")); }
+
 struct ErrorReason {
   std::uint32_t code;
   std::optional<std::uint32_t> id;
@@ -47,6 +54,7 @@ constexpr ErrorReason kErrors[] = {
     {7, kNotResolvable, "target name not resolvable by Kerberos"},
     {8, kDuplicate, "target name duplicated in the directory"},
     {14, std::nullopt, "no common encryption type"},
+    {41, std::nullopt, "target name on another account"},  // KRB_AP_ERR_MODIFIED: said by the service
     {18, std::nullopt, "account revoked or expired for Kerberos"},
     {37, std::nullopt, "clock skew"},
     {68, std::nullopt, "realm of the target unknown"},
@@ -100,15 +108,18 @@ void Reasons::on_note(const Connection& connection, const NoteSeen& seen) {
   }
   kerberos_visible_ = true;
   known.asked = std::max(known.asked, seen.moment.time);
+  if (seen.kind == NoteSeen::Kind::as_request) known.asked_for = upper(account_of(seen.detail).substr(0, kMaxAccount));
   if (seen.kind == NoteSeen::Kind::as_request || seen.detail.empty()) return;
   if (seen.kind == NoteSeen::Kind::kdc_error && (seen.number == 0 || seen.number == 25)) return;  // 25 asks for pre-authentication
   if (known.answers.size() == kMaxAnswers) known.answers.pop_front();
+  std::string service = upper(seen.detail.substr(0, kMaxService));
+  std::string account = is_kdcs_own(service) ? known.asked_for : std::string{};
   known.answers.push_back(
-      {upper(seen.detail.substr(0, kMaxService)), seen.kind == NoteSeen::Kind::kdc_error ? seen.number : 0, seen.moment});
+      {std::move(service), seen.kind == NoteSeen::Kind::kdc_error ? seen.number : 0, std::move(account), seen.moment});
   clients_.weigh(connection.client.address, heap_of(known));
 }
 
-Reason Reasons::by_kdc(const Exchange& exchange, std::string_view host) {
+Reason Reasons::by_kdc(const Exchange& exchange, const event::LogonEvent& event, std::string_view host) {
   const FileTime now = exchange.authenticate->object.time;
   Client* client = clients_.find(exchange.client().address);
   const auto recent = [&](FileTime time, std::uint64_t seconds) {
@@ -118,12 +129,19 @@ Reason Reasons::by_kdc(const Exchange& exchange, std::string_view host) {
   bool asked = false;
   if (client != nullptr) {
     for (auto answer = client->answers.rbegin(); answer != client->answers.rend(); ++answer) {
-      if (!names_host(answer->service, wanted)) continue;
-      asked = asked || recent(answer->moment.time, kTicketSeconds);
+      const bool own = is_kdcs_own(answer->service);
+      if (!own && !names_host(answer->service, wanted)) continue;
+      // Without its own ticket a client gets no other: what the KDC says to that holds for every server. 24 is a wrong password.
+      constexpr std::uint32_t kWrongPassword = 24;
+      if (own && (answer->error == 0 || answer->error == kWrongPassword)) continue;
+      const bool same_account =
+          !own || (!answer->account.empty() && event.account.name && upper(account_of(*event.account.name)) == answer->account);
+      asked = asked || (!own && recent(answer->moment.time, kTicketSeconds));
       if (answer->error == 0 || !recent(answer->moment.time, kRecentSeconds)) continue;
       const auto* error = std::ranges::find(kErrors, answer->error, &ErrorReason::code);
       return make(error == std::end(kErrors) ? std::nullopt : error->id,
-                  error == std::end(kErrors) ? std::string_view{"the KDC gave no ticket"} : error->name, Confidence::proved,
+                  error == std::end(kErrors) ? std::string_view{"the KDC gave no ticket"} : error->name,
+                  same_account ? Confidence::proved : Confidence::likely,
                   "KRB-ERROR " + std::to_string(answer->error) + " for " + answer->service + " in " + frame_text(answer->moment));
     }
     if (client->unreachable.frame != 0 && recent(client->unreachable.time, kRecentSeconds)) {
@@ -149,11 +167,16 @@ Reason Reasons::reason_of(const Exchange& exchange, const event::LogonEvent& eve
     return make(kNullSession, "null session", Confidence::proved, "no user and no response");
   }
   if (exchange.kerberos_tried) {
-    return make(std::nullopt, "Kerberos was offered and refused", Confidence::proved,
-                "a Kerberos token went to this server on the same connection before");
+    const auto* error =
+        exchange.kerberos_error ? std::ranges::find(kErrors, *exchange.kerberos_error, &ErrorReason::code) : nullptr;
+    const bool known = error != nullptr && error != std::end(kErrors);
+    return make(
+        std::nullopt, known ? error->name : std::string_view{"Kerberos was offered and refused"}, Confidence::proved,
+        "a Kerberos token went to this server on the same connection before" +
+            (exchange.kerberos_error ? ", and it answered KRB-ERROR " + std::to_string(*exchange.kerberos_error) : std::string{}));
   }
   const std::string_view host = named_host(exchange);
-  const Reason kdc = by_kdc(exchange, host);
+  const Reason kdc = by_kdc(exchange, event, host);
   if (kdc.confidence == Confidence::proved) return kdc;
   if (event.account.kind == event::AccountKind::local) {
     const bool dot = event.account.domain == ".";
@@ -165,21 +188,33 @@ Reason Reasons::reason_of(const Exchange& exchange, const event::LogonEvent& eve
   }
   if (auto said = by_negotiation(exchange); said && said->confidence == Confidence::proved) return *said;
   if (kdc.confidence == Confidence::likely) return kdc;
+  const event::Text& domain = event.account.domain;
+  const bool clients_own = domain && !domain->empty() && event.client.workstation &&
+                           upper(*domain) == upper(*event.client.workstation) && event.account.kind == event::AccountKind::unknown;
+  if (clients_own) {
+    return make(kLocalAccount, "local account", Confidence::likely,
+                "the account's domain is " + *domain + ", the client itself, whose accounts no KDC knows");
+  }
   if (auto said = by_negotiation(exchange)) return *said;
   if (!exchange.offered_mechs.empty() && !offers_kerberos(exchange.offered_mechs)) {
     return make(kAsked, "application asked for NTLM directly", Confidence::guess,
                 "the client offers nothing but NTLM: by choice, or for want of a ticket");
   }
-  if (authenticate.version == event::NtlmVersion::ntlm_v2 && authenticate.object.spn && authenticate.object.spn->empty()) {
+  const bool v2 = authenticate.version == event::NtlmVersion::ntlm_v2;
+  if (v2 && authenticate.object.spn && authenticate.object.spn->empty()) {
     return make(kNoTargetName, "target name missing", Confidence::likely, "MsvAvTargetName is empty");
+  }
+  if (kdc == Reason{} && v2 && !authenticate.object.spn) {
+    return make(kNoTargetName, "target name missing", Confidence::guess,
+                "the response has no MsvAvTargetName, which old and foreign clients leave out as well");
   }
   return kdc;
 }
 
 std::size_t Reasons::heap_of(const Client& client) {
   constexpr std::size_t kEmptyDeque = 640;  // libstdc++: a map and a block of 512 bytes
-  std::size_t sum = kEmptyDeque + client.answers.size() * sizeof(Answer);
-  for (const Answer& answer : client.answers) sum += heap_bytes(answer.service);
+  std::size_t sum = kEmptyDeque + client.answers.size() * sizeof(Answer) + heap_bytes(client.asked_for);
+  for (const Answer& answer : client.answers) sum += heap_bytes(answer.service) + heap_bytes(answer.account);
   return sum;
 }
 

@@ -32,16 +32,18 @@ class Reasons {
   struct Answer {
     std::string service{};    ///< upper case
     std::uint32_t error = 0;  ///< 0: a request without an error
+    std::string account{};    ///< of an error of the AS: whom the client asked for, upper case; empty if that was not seen
     Moment moment{};
   };
   struct Client {
     std::deque<Answer> answers{};
-    FileTime asked{};      ///< last request or answer of any kind
-    Moment unreachable{};  ///< last SYN without an answer
+    FileTime asked{};         ///< last request or answer of any kind
+    std::string asked_for{};  ///< the principal of the last AS request, upper case
+    Moment unreachable{};     ///< last SYN without an answer
   };
 
   [[nodiscard]] static std::size_t heap_of(const Client& client);
-  [[nodiscard]] event::Reason by_kdc(const Exchange& exchange, std::string_view host);
+  [[nodiscard]] event::Reason by_kdc(const Exchange& exchange, const event::LogonEvent& event, std::string_view host);
 
   BoundedTable<Address, Client> clients_{kMaxClients, kMaxBytes};
   bool kerberos_visible_ = false;  ///< this capture sees port 88 at all

@@ -49,11 +49,14 @@ event::Finding relay_finding(const Leg& victim, const Leg& target, bool by_proof
       linked ? victim.server.address.text()
              : victim.server.address.text() + " and " + target.client.address.text() + " (one host, or two that work together)";
   const std::string who = !victim.who.empty() ? victim.who : target.who;
+  // A relay brings a logon to somebody else than the client called; under the same name a reverse proxy does the same.
+  const bool same_name = is_http(victim.carrier) && is_http(target.carrier) && same_host(victim.target, target.target);
   event::Finding finding;
   finding.id = "relay";
-  finding.severity = linked ? event::Severity::alarm : event::Severity::warning;
+  finding.severity = linked && !same_name ? event::Severity::alarm : event::Severity::warning;
   finding.text = "a logon was relayed: victim " + host_text(victim.client.address, who) + ", relay host " + relay + ", target " +
-                 host_text(target.server.address, target.names) + " over " + std::string{name_of(target.carrier)};
+                 host_text(target.server.address, target.names) + " over " + std::string{name_of(target.carrier)} +
+                 (same_name ? ", under the name that the client called: a reverse proxy, or somebody between" : "");
   finding.evidence = std::string{by_proof ? "the same response in frames " : "the same server challenge in frames "} +
                      std::to_string(std::min(victim.frame, target.frame)) + " and " +
                      std::to_string(std::max(victim.frame, target.frame)) + ": " + victim.client.text() + " to " +

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "event/event_id.hpp"
+#include "observe/logons/clocks.hpp"
 #include "observe/logons/decode.hpp"
 #include "observe/logons/exchange.hpp"
 #include "observe/logons/history.hpp"
@@ -69,6 +70,7 @@ class LogonTracker::State {
     if (!seen.target.empty()) exchange.target = seen.target;
     exchange.winrm = exchange.winrm || seen.winrm;
     exchange.asks_proxy = exchange.asks_proxy || seen.asks_proxy;
+    exchange.ended_tls = exchange.ended_tls || seen.ended_tls;
     exchange.in_spnego = exchange.in_spnego || seen.in_spnego;
     if (!seen.offered_mechs.empty()) exchange.offered_mechs = seen.offered_mechs;
     if (decoded.type) keep(exchange, seen, std::move(decoded));
@@ -152,6 +154,11 @@ class LogonTracker::State {
         if (seen.exchange == 0 || seen.from != Side::client) facts(connection).server_mechs = seen.detail.substr(0, kMaxKeptText);
         return;
       case NoteSeen::Kind::kerberos_token: facts(connection).kerberos_tried = true; return;
+      case NoteSeen::Kind::kerberos_error:
+        facts(connection).kerberos_tried = true;
+        facts(connection).kerberos_error = seen.number;
+        return;
+      case NoteSeen::Kind::given_up: ++counters_.connections_given_up; return;
       case NoteSeen::Kind::rpc_call: return history_.on_rpc_call(connection, seen);
       case NoteSeen::Kind::as_request:
       case NoteSeen::Kind::tgs_request:
@@ -192,7 +199,7 @@ class LogonTracker::State {
   [[nodiscard]] std::size_t held_bytes() const {
     constexpr std::size_t kUsualConnection = 160;
     return exchange_bytes() + connections_.size() * kUsualConnection + relays_.held_bytes() + history_.held_bytes() +
-           reasons_.held_bytes();
+           clocks_.held_bytes() + reasons_.held_bytes();
   }
 
  private:
@@ -208,6 +215,7 @@ class LogonTracker::State {
     std::optional<bool> signing_required{};
     std::string server_mechs{};
     bool kerberos_tried = false;
+    std::optional<std::uint32_t> kerberos_error{};
     bool encrypted = false;
   };
 
@@ -284,12 +292,14 @@ class LogonTracker::State {
       exchange.signing_required = known->second.signing_required;
       exchange.server_mechs = known->second.server_mechs;
       exchange.kerberos_tried = known->second.kerberos_tried;
+      exchange.kerberos_error = known->second.kerberos_error;
       exchange.encrypted = exchange.encrypted || known->second.encrypted;
     }
     event::LogonEvent event = event_of(exchange);
     event.findings = std::move(exchange.findings);
     relays_.judge(exchange, event.findings);
     history_.judge(exchange, event, event.findings);
+    clocks_.judge(exchange, event.findings);
     judge_posture(exchange, event, event.findings);
     event.reason = reasons_.reason_of(exchange, event);
     if (!config_.host.empty()) event.source.host = config_.host;
@@ -312,6 +322,7 @@ class LogonTracker::State {
   std::map<std::uint64_t, ConnectionFacts> connections_;
   RelayDetector relays_;
   History history_;
+  Clocks clocks_;
   Reasons reasons_;
 };
 

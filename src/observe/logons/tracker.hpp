@@ -51,6 +51,7 @@ struct LogonTrackerCounters {
   std::uint64_t exchanges_evicted = 0;     ///< more at once than kMaxExchanges, or than kMaxExchangeBytes hold
   std::uint64_t exchanges_unfinished = 0;  ///< ended before an AUTHENTICATE: no event
   std::uint64_t outcomes_unmatched = 0;
+  std::uint64_t connections_given_up = 0;  ///< bytes were lost, and their carrier's records cannot be found again
 };
 
 class LogonTracker final : public Witness {

@@ -156,12 +156,12 @@ inline Bytes smb2_transceive(ByteView data, std::uint8_t file, std::uint64_t mes
 inline Bytes efsr_uuid() { return from_hex("88d481c650d8d0118c5200c04fd90f7e").value(); }
 
 inline Bytes rpc(std::uint8_t type, std::uint32_t call, ByteView body, ByteView token = {}, std::uint8_t auth_type = 10,
-                 std::uint8_t level = 6, std::uint32_t auth_context = 77) {
+                 std::uint8_t level = 6, std::uint32_t auth_context = 77, std::uint8_t flags = 3) {
   Writer out;
   out.u8(5);
   out.u8(0);
   out.u8(type);
-  out.u8(3);
+  out.u8(flags);
   out.u32(0x10);
   const std::size_t trailer = token.empty() ? 0 : 8 + token.size();
   out.u16(static_cast<std::uint16_t>(16 + body.size() + trailer));

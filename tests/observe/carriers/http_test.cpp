@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "observe/carriers/frames.hpp"
 #include "observe/carriers/recorder.hpp"
 #include "observe/carriers/talks.hpp"
 
@@ -120,8 +121,37 @@ TEST(HttpCarrier, FollowsAPlainTunnelAndLeavesASealedOne) {
   Talk plain = logon();
   plain.insert(plain.begin(), {connect, opened});
   EXPECT_EQ(seen_in(connection_to(3128), plain).back(), "outcome 1 success 200");
+  EXPECT_THAT(seen_in(connection_to(3128), plain),
+              testing::Contains("message 1 client http type 1 target fs1.lab.test asks-proxy"));
   const Talk sealed{connect, opened, client_says(Bytes{0x16, 3, 1, 0, 1, 0})};
   EXPECT_THAT(seen_in(connection_to(3128), sealed), ElementsAre("note encrypted client 0 "));
+}
+
+TEST(HttpCarrier, SaysThatAClientCameByTls) {
+  const auto with = [](std::string_view field) {
+    return seen_in(connection_to(80), {client_says(request(ntlm(negotiate_message()), "GET / HTTP/1.1", field))});
+  };
+  const std::string plain = "message 1 client http type 1 target fs1.lab.test";
+  for (const std::string_view field :
+       {"X-Forwarded-Proto: https\r\n", "Forwarded: for=192.0.2.1;proto=https, for=10.0.0.1\r\n", "Front-End-Https: on\r\n"}) {
+    EXPECT_THAT(with(field), ElementsAre(plain + " ended-tls")) << field;
+  }
+  for (const std::string_view field :
+       {"X-Forwarded-Proto: http\r\n", "Forwarded: for=192.0.2.1, proto=https\r\n", "Front-End-Https: off\r\n"}) {
+    EXPECT_THAT(with(field), ElementsAre(plain)) << field;
+  }
+}
+
+TEST(HttpCarrier, SeesTheServersErrorToAKerberosToken) {
+  const Bytes oid = from_hex("2a864886f712010202").value();
+  const auto answered = [&](std::uint8_t token_id) {
+    const Bytes token = der(0x60, {der(0x06, oid), Bytes{token_id, 0}, krb_error(41, "HTTP", "web")});
+    return seen_in(connection_to(80),
+                   {client_says(request("")),
+                    server_says(answer("401 Unauthorized", "WWW-Authenticate: " + negotiate(spnego_resp(token)) + "\r\n"))});
+  };
+  EXPECT_THAT(answered(3), ElementsAre("note kerberos-error server 41 "));
+  EXPECT_TRUE(answered(2).empty()) << "an AP-REP";
 }
 
 TEST(HttpCarrier, ListsAMessageThatIsCutShort) {

@@ -26,7 +26,7 @@ void expect_logon(const std::vector<std::string>& lines, const std::string& carr
 // ---- DCE/RPC -----------------------------------------------------------------------------------------------------------------
 
 Talk rpc_logon(const Bytes& last) {
-  return {client_says(rpc_bind(1, Bytes(16, 3), negotiate_message())), server_says(rpc(12, 1, Bytes(24), challenge_message())),
+  return {client_says(rpc_bind(1, efsr_uuid(), negotiate_message())), server_says(rpc(12, 1, Bytes(24), challenge_message())),
           client_says(rpc(16, 1, Bytes(4), authenticate_message())), client_says(rpc_request(2, 0)), server_says(last)};
 }
 
@@ -45,6 +45,73 @@ TEST(RpcCarrier, KeepsAuthenticationContextsApart) {
                   client_says(rpc(16, 1, Bytes(4), authenticate_message()))};
   EXPECT_THAT(seen_in(connection_to(135), talk), Contains("message 2 server dcerpc type 2"));
   EXPECT_EQ(seen_in(connection_to(135), talk).back(), "message 1 client dcerpc type 3");
+}
+
+constexpr std::uint8_t kFirst = 1, kMiddle = 0, kLast = 2;
+
+/// A bind of NEGOTIATE in three fragments, with the auth trailer on the last one, or a part of the token on each.
+enum class Trailer : std::uint8_t { on_last, on_each };
+std::vector<Bytes> bind_fragments(Trailer trailer, std::uint8_t type = 11, std::uint32_t call = 1) {
+  const Bytes token = negotiate_message();
+  const Bytes body = to_bytes(ByteView{rpc_bind(call, efsr_uuid(), {})}.subspan(16));
+  const auto part = [&](std::size_t from, std::size_t to) {
+    return trailer == Trailer::on_each ? to_bytes(ByteView{token}.subspan(from, to - from)) : Bytes{};
+  };
+  const Bytes rest = trailer == Trailer::on_each ? part(20, token.size()) : token;
+  return {rpc(type, call, body, part(0, 10), 10, 6, 77, kFirst), rpc(type, call, Bytes(8), part(10, 20), 10, 6, 77, kMiddle),
+          rpc(type, call, Bytes(8), rest, 10, 6, 77, kLast)};
+}
+
+TEST(RpcCarrier, PutsABindTogetherThatComesInSeveralFragments) {
+  for (const Trailer trailer : {Trailer::on_last, Trailer::on_each}) {
+    const std::vector<Bytes> fragments = bind_fragments(trailer);
+    Talk talk;
+    for (const Bytes& fragment : fragments) talk.push_back(client_says(fragment));
+    Talk rest = rpc_logon(rpc_response(2));
+    talk.insert(talk.end(), std::next(rest.begin()), rest.end());
+    expect_logon(seen_in(connection_to(49'155), talk), "dcerpc", "success response");
+    EXPECT_THAT(seen_in(connection_to(49'155), talk), Contains("note rpc-call client 0 MS-EFSR"))
+        << "the first one names the interface";
+    expect_same_however_cut(connection_to(49'155), talk);
+  }
+}
+
+TEST(RpcCarrier, PutsAnAuth3TogetherAndTellsItsLastFrame) {
+  const Bytes token = authenticate_message();
+  const ByteView all{token};
+  Recorder recorder;
+  Player player{connection_to(135), recorder};
+  player.play(client_says(rpc_bind(1, Bytes(16, 3), negotiate_message())), {});
+  player.play(server_says(rpc(12, 1, Bytes(24), challenge_message())), {});
+  player.play(client_says(rpc(16, 1, Bytes(4), all.first(30), 10, 6, 77, kFirst)), {});
+  EXPECT_EQ(recorder.messages.size(), 2U) << "not before it is whole";
+  player.play(client_says(rpc(16, 1, Bytes(4), all.subspan(30), 10, 6, 77, kLast)), {});
+  ASSERT_EQ(recorder.messages.size(), 3U);
+  EXPECT_EQ(recorder.messages[2], token);
+  EXPECT_EQ(recorder.frames[2], 4U);
+}
+
+TEST(RpcCarrier, TellsNothingOfATokenWhoseFragmentIsMissing) {
+  const std::vector<Bytes> fragments = bind_fragments(Trailer::on_each);
+  const auto messages = [&](std::vector<Bytes> sent) {
+    Recorder recorder;
+    Player player{connection_to(135), recorder};
+    for (const Bytes& fragment : sent) player.play(client_says(fragment), {});
+    return recorder.messages.size();
+  };
+  EXPECT_EQ(messages({fragments[0], fragments[1], fragments[2]}), 1U);
+  EXPECT_EQ(messages({fragments[1], fragments[2]}), 0U) << "no beginning";
+  EXPECT_EQ(messages({fragments[0], fragments[1]}), 0U) << "no end";
+  EXPECT_EQ(messages({fragments[0], bind_fragments(Trailer::on_each, 11, 2)[2]}), 0U) << "the end of another call";
+  EXPECT_EQ(messages({fragments[0], bind_fragments(Trailer::on_each, 14)[2]}), 0U) << "the end of another PDU";
+}
+
+TEST(RpcCarrier, R36_KeepsLittleOfFragmentsThatNeverEnd) {
+  Recorder recorder;
+  Player player{connection_to(135), recorder};
+  player.play(client_says(rpc(11, 1, Bytes(12), Bytes(40'000), 10, 6, 77, kFirst)), {});
+  for (int i = 0; i < 20; ++i) player.play(client_says(rpc(11, 1, Bytes(12), Bytes(40'000), 10, 6, 77, kMiddle)), {});
+  EXPECT_LE(player.most_held, Analyzer::kMaxHeldBytes);
 }
 
 TEST(RpcCarrier, CallsABindThatIsNotAcknowledgedAFailure) {
@@ -115,6 +182,13 @@ TEST(TdsCarrier, PutsALoginTogetherThatCameInTwoPackets) {
   const Bytes login = tds_login7(negotiate_message(), "sql1");
   const Talk talk{client_says(tds(0x10, ByteView{login}.first(100), 0)), client_says(tds(0x10, ByteView{login}.subspan(100)))};
   EXPECT_THAT(seen_in(connection_to(1433), talk), ElementsAre("message 1 client mssql type 1 target sql1"));
+}
+
+TEST(TdsCarrier, TellsNothingOfALoginThatSaysAnotherLengthThanItHas) {
+  const Bytes login = tds_login7(negotiate_message(), "sql1");
+  const auto with = [&](ByteView bytes) { return seen_in(connection_to(1433), {client_says(tds(0x10, bytes))}).size(); };
+  EXPECT_EQ(with(login), 1U);
+  EXPECT_EQ(with(ByteView{login}.first(login.size() - 8)), 0U) << "the end of one that began in a gap has its fields elsewhere";
 }
 
 TEST(TdsCarrier, SaysThatALoginInsideTlsCannotBeRead) {

@@ -27,6 +27,7 @@ class Recorder final : public Witness {
     if (!seen.target.empty()) line += " target " + seen.target;
     if (seen.winrm) line += " winrm";
     if (seen.asks_proxy) line += " asks-proxy";
+    if (seen.ended_tls) line += " ended-tls";
     lines.push_back(line);
     frames.push_back(seen.moment.frame);
     messages.push_back(to_bytes(seen.message));
@@ -40,10 +41,10 @@ class Recorder final : public Witness {
     lines.push_back(line + ' ' + seen.text);
   }
   void on_note(const Connection&, const NoteSeen& seen) override {
-    constexpr std::string_view kKinds[] = {"kerberos-token",       "mechs-offered", "target-named", "signing-required",
-                                           "signing-not-required", "rpc-level",     "rpc-call",     "encrypted",
-                                           "as-request",           "tgs-request",   "kdc-error",    "kdc-reply",
-                                           "kdc-unreachable"};
+    constexpr std::string_view kKinds[] = {"kerberos-token",       "mechs-offered",   "target-named", "signing-required",
+                                           "signing-not-required", "rpc-level",       "rpc-call",     "encrypted",
+                                           "as-request",           "tgs-request",     "kdc-error",    "kdc-reply",
+                                           "kerberos-error",       "kdc-unreachable", "given-up"};
     lines.push_back("note " + std::string{kKinds[static_cast<std::size_t>(seen.kind)]} + ' ' + side(seen.from) + ' ' +
                     std::to_string(seen.number) + ' ' + seen.detail);
   }

@@ -1,180 +1,15 @@
-// Each finding with a logon that shows it, and a twin, one field away, that does not.
+// Each finding with a logon that shows it, and a twin, one field away, that does not. signals_test.cpp has those that compare.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "observe/carriers/recorder.hpp"
-#include "observe/carriers/talks.hpp"
-#include "observe/logons/collector.hpp"
-#include "wire/av_pairs.hpp"
+#include "observe/logons/scene.hpp"
 
 namespace postern::observe {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using wire::NegotiateFlag;
 using wire::NegotiateFlags;
-
-/// A logon in parts; the defaults are an honest one that nothing is found in.
-struct Parts {
-  std::uint8_t client = 17;
-  std::uint8_t server = 1;
-  std::uint16_t port = 445;
-  Carrier carrier = Carrier::smb2;
-  NegotiateFlags offered{0xe2888215};
-  NegotiateFlags chosen{0xe28a8215};
-  std::uint8_t challenge = 1;  ///< of different logons different
-  bool pattern = false;
-  bool server_time = true;
-  std::string server_name = "FS1";
-  std::string user = "alice";
-  std::string domain = "LAB";
-  std::string spn = "cifs/fs1.lab.test";
-  std::string target{};
-  bool announce_mic = true;
-  bool zero_mic = false;
-  enum class Response : std::uint8_t { v2, v1, v1_ess, lm, none } response = Response::v2;
-  bool in_spnego = true;
-  bool failed = false;
-  OutcomeSeen::Standing standing = OutcomeSeen::Standing::as_named;
-  std::uint64_t second = 0;
-};
-
-Bytes negotiate_of(const Parts& parts) {
-  wire::NegotiateMessage message;
-  message.flags = parts.offered;
-  return message.write().value();
-}
-Bytes challenge_of(const Parts& parts) {
-  wire::ChallengeMessage message;
-  message.flags = parts.chosen;
-  std::array<std::uint8_t, 8> value{9, 4, 7, 1, 8, 2, 6, parts.challenge};
-  if (parts.pattern) value = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88};
-  message.server_challenge = wire::ServerChallenge{value};
-  wire::AvPairsBuilder pairs;
-  pairs.add(wire::AvId::nb_domain_name, utf16("LAB"));
-  pairs.add(wire::AvId::nb_computer_name, utf16(parts.server_name));
-  if (parts.server_time) pairs.add_timestamp(FileTime{0x01d9'0000'0000'0000});
-  const Bytes info = std::move(pairs).finish();
-  message.target_info = info;
-  return message.write().value();
-}
-Bytes response_of(const Parts& parts) {
-  Bytes response(16);
-  for (std::size_t i = 0; i < response.size(); ++i) response[i] = static_cast<std::uint8_t>(parts.challenge * 16 + i);
-  const Bytes head = from_hex("0101000000000000000000000000d901a1a2a3a4a5a6a7a800000000").value();
-  response.insert(response.end(), head.begin(), head.end());
-  wire::AvPairsBuilder pairs;
-  if (parts.announce_mic) pairs.add_flags(2);
-  if (!parts.spn.empty()) pairs.add(wire::AvId::target_name, utf16(parts.spn));
-  const Bytes list = std::move(pairs).finish();
-  response.insert(response.end(), list.begin(), list.end());
-  return response;
-}
-Bytes authenticate_of(const Parts& parts) {
-  wire::AuthenticateMessage message;
-  message.flags = parts.chosen;
-  const Bytes user = utf16(parts.user);
-  const Bytes domain = utf16(parts.domain);
-  message.user_name = user;
-  message.domain_name = domain;
-  Bytes nt;
-  Bytes lm(24, 0);
-  switch (parts.response) {
-    case Parts::Response::v2: nt = response_of(parts); break;
-    case Parts::Response::v1:
-      nt = Bytes(24, 0x41);
-      lm = nt;
-      break;
-    case Parts::Response::v1_ess:
-      nt = Bytes(24, 0x41);
-      lm[0] = 1;
-      break;
-    case Parts::Response::lm: lm = Bytes(24, 0x42); break;
-    case Parts::Response::none: lm.clear(); break;
-  }
-  message.nt_response = nt;
-  message.lm_response = lm;
-  message.mic = wire::Mic{};
-  Bytes out = message.write().value();
-  if (!parts.zero_mic) out[wire::AuthenticateMessage::kMicOffset] = 1;
-  return out;
-}
-
-Address address(std::uint8_t last) { return Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, last}}; }
-
-/// A sensor, and logons that it sees.
-class Scene {
- public:
-  explicit Scene(LogonTrackerConfig config = test_config()) : tracker_{std::move(config), collector} {}
-
-  Connection connect(const Parts& parts) {
-    Connection connection;
-    connection.id = ++connections_;
-    connection.client = {address(parts.client), static_cast<std::uint16_t>(50'000 + connections_)};
-    connection.server = {address(parts.server), parts.port};
-    return connection;
-  }
-  Moment moment(const Parts& parts) {
-    return {++frame_, FileTime{0x01d9'0000'0000'0000 + parts.second * FileTime::kTicksPerSecond}};
-  }
-
-  void say(const Connection& connection, const Parts& parts, Side from, ByteView message) {
-    MessageSeen seen;
-    seen.exchange = 1;
-    seen.moment = moment(parts);
-    seen.from = from;
-    seen.carrier = parts.carrier;
-    seen.message = message;
-    seen.in_spnego = parts.in_spnego;
-    if (from == Side::client) seen.target = parts.target;
-    tracker_.on_message(connection, seen);
-  }
-  void note(const Connection& connection, const Parts& parts, NoteSeen::Kind kind, std::string detail = {},
-            std::uint32_t number = 0) {
-    NoteSeen seen;
-    seen.kind = kind;
-    seen.moment = moment(parts);
-    seen.carrier = parts.carrier;
-    seen.from = kind == NoteSeen::Kind::kdc_error ? Side::server : Side::client;
-    seen.detail = std::move(detail);
-    seen.number = number;
-    tracker_.on_note(connection, seen);
-  }
-  void end(const Connection& connection, const Parts& parts) {
-    OutcomeSeen seen;
-    seen.exchange = 1;
-    seen.moment = moment(parts);
-    seen.carrier = parts.carrier;
-    seen.result = parts.failed ? OutcomeSeen::Result::failure : OutcomeSeen::Result::success;
-    seen.standing = parts.standing;
-    tracker_.on_outcome(connection, seen);
-    tracker_.on_connection_end(connection);
-  }
-  const event::LogonEvent& log_on(const Parts& parts) { return log_on(connect(parts), parts); }
-  const event::LogonEvent& log_on(const Connection& connection, const Parts& parts) {
-    say(connection, parts, Side::client, negotiate_of(parts));
-    say(connection, parts, Side::server, challenge_of(parts));
-    say(connection, parts, Side::client, authenticate_of(parts));
-    end(connection, parts);
-    return collector.events.back();
-  }
-
-  Collector collector;
-
- private:
-  LogonTracker tracker_;
-  std::uint64_t connections_ = 0;
-  std::uint64_t frame_ = 0;
-};
-
-std::vector<std::string> ids(const event::LogonEvent& event) {
-  std::vector<std::string> out;
-  for (const event::Finding& finding : event.findings) out.push_back(finding.id);
-  return out;
-}
-std::vector<std::string> found_in(const Parts& parts) { return ids(Scene{}.log_on(parts)); }
-using Ids = std::vector<std::string>;
 
 TEST(Findings, AreNoneInAnHonestLogon) { EXPECT_EQ(found_in({}), Ids{}); }
 
@@ -241,6 +76,25 @@ TEST(Findings, SayThatAnSmbServerDoesNotRequireSigning) {
   }
 }
 
+TEST(Findings, SayThatAnLdapServerLetInWhoSignsNothing) {
+  const NegotiateFlags offered{0xe2888205}, chosen{0xe28a8205};
+  const std::string spn = "ldap/fs1.lab.test";
+  EXPECT_EQ(found_in({.carrier = Carrier::ldap, .offered = offered, .chosen = chosen, .spn = spn}), Ids{"signing-not-required"});
+  EXPECT_EQ(found_in({.carrier = Carrier::ldap, .spn = spn}), Ids{}) << "signed";
+  EXPECT_EQ(found_in({.carrier = Carrier::ldap, .offered = offered, .chosen = chosen, .spn = spn, .failed = true}), Ids{})
+      << "not let in";
+}
+
+TEST(Findings, SayThatAnRpcServerAnswersCallsThatAreNotSigned) {
+  for (const std::uint32_t level : {2U, 4U, 5U, 6U}) {
+    Scene scene;
+    const Parts parts{.carrier = Carrier::dcerpc, .spn = "RPCSS/fs1"};
+    const Connection connection = scene.connect(parts);
+    scene.note(connection, parts, NoteSeen::Kind::rpc_level, {}, level, 1);
+    EXPECT_EQ(ids(scene.log_on(connection, parts)), level < 5 ? Ids{"signing-not-required"} : Ids{}) << level;
+  }
+}
+
 TEST(Findings, SeeAnSpnOfAnotherService) {
   EXPECT_EQ(found_in({.carrier = Carrier::ldap, .spn = "cifs/fs1.lab.test"}), Ids{"relay-target-class"});
   EXPECT_EQ(found_in({.carrier = Carrier::ldap, .spn = "ldap/fs1.lab.test"}), Ids{});
@@ -290,6 +144,20 @@ TEST(Findings, SeeAMachineLogOnToWhoCoercedIt) {
   }
 }
 
+TEST(Findings, KnowTheCallerAmongThoseWhoCalledSince) {
+  for (const std::uint8_t other : std::initializer_list<std::uint8_t>{66, 70}) {
+    Scene scene;
+    const Parts call{.client = other, .server = 1, .carrier = Carrier::dcerpc};
+    scene.note(scene.connect(call), call, NoteSeen::Kind::rpc_call, "MS-EFSR", 4);
+    const Parts later{.client = 67, .server = 1, .carrier = Carrier::dcerpc};
+    scene.note(scene.connect(later), later, NoteSeen::Kind::rpc_call, "MS-RPRN", 65);
+    const auto& event = scene.log_on({.client = 1, .server = 66, .server_name = "X", .user = "FS1$", .spn = "cifs/X", .second = 5});
+    ASSERT_EQ(ids(event), Ids{"coercion"});
+    EXPECT_EQ(event.findings[0].severity, other == 66 ? event::Severity::alarm : event::Severity::warning)
+        << "back to who called first, or to nobody who called";
+  }
+}
+
 TEST(Findings, SayThatTheTargetIsAnAddress) {
   EXPECT_EQ(found_in({.spn = "cifs/10.0.0.1"}), Ids{"target-is-address"});
   EXPECT_EQ(found_in({.spn = "cifs/10.0.0.2"}), (Ids{"relay-target-host", "target-is-address"})) << "and of another host";
@@ -332,6 +200,61 @@ TEST(Reasons, TakeTheKdcsErrorForThatServiceShortlyBefore) {
     EXPECT_THAT(*reason.evidence, HasSubstr("KRB-ERROR " + std::to_string(c.error)));
     EXPECT_NE(scene.log_on({.challenge = 2, .second = 200}).reason.confidence, event::Confidence::proved) << "long after";
   }
+}
+
+TEST(Reasons, TakeWhatTheKdcSaidOfTheAccountItselfForEveryServer) {
+  struct Case {
+    std::uint32_t error;
+    std::string asked_for, name;
+    std::optional<event::Confidence> confidence;
+  };
+  for (const Case& c : {Case{18, "alice", "account revoked or expired for Kerberos", event::Confidence::proved},
+                        Case{18, "ALICE@LAB.TEST", "account revoked or expired for Kerberos", event::Confidence::proved},
+                        Case{18, "bob", "account revoked or expired for Kerberos", event::Confidence::likely},
+                        Case{37, "alice", "clock skew", event::Confidence::proved},
+                        Case{24, "alice", "no ticket requested", event::Confidence::guess}}) {
+    Scene scene;
+    const Parts kdc{.server = 2, .port = 88};
+    const Connection connection = scene.connect(kdc);
+    scene.note(connection, kdc, NoteSeen::Kind::as_request, c.asked_for);
+    scene.note(connection, kdc, NoteSeen::Kind::kdc_error, "krbtgt/LAB.TEST", c.error);
+    const event::Reason reason = scene.log_on({.second = 2}).reason;
+    EXPECT_EQ(reason.name, c.name) << c.error;
+    EXPECT_EQ(reason.confidence, c.confidence) << c.asked_for;
+    EXPECT_EQ(scene.log_on({.challenge = 2, .second = 200}).reason.name, "no ticket requested") << "long after";
+  }
+}
+
+TEST(Reasons, KnowAnAccountOfTheClientItself) {
+  EXPECT_EQ(reason_of({.domain = "WS17", .workstation = "WS17"}).id, 2U);
+  EXPECT_EQ(reason_of({.domain = "WS17", .workstation = "WS17"}).confidence, event::Confidence::likely);
+  EXPECT_EQ(reason_of({.domain = "WS17", .workstation = "WS18"}), event::Reason{});
+  EXPECT_EQ(reason_of({.domain = "LAB", .workstation = "LAB"}), event::Reason{}) << "the domain's own";
+}
+
+TEST(Reasons, SayThatTheTargetNameIsMissing) {
+  EXPECT_EQ(reason_of({.spn = "", .empty_spn = true}).id, 5U);
+  EXPECT_EQ(reason_of({.spn = "", .empty_spn = true}).confidence, event::Confidence::likely);
+  EXPECT_EQ(reason_of({.spn = ""}).id, 5U);
+  EXPECT_EQ(reason_of({.spn = ""}).confidence, event::Confidence::guess);
+  EXPECT_EQ(reason_of({.spn = "cifs/fs1.lab.test"}), event::Reason{});
+}
+
+TEST(Reasons, TakeTheServicesOwnKerberosError) {
+  const auto with = [](std::uint32_t error) {
+    Scene scene;
+    const Parts parts;
+    const Connection connection = scene.connect(parts);
+    scene.note(connection, parts, NoteSeen::Kind::kerberos_token, "1.2.840.113554.1.2.2");
+    if (error != 0) scene.note(connection, parts, NoteSeen::Kind::kerberos_error, {}, error);
+    return scene.log_on(connection, parts).reason;
+  };
+  EXPECT_EQ(with(41).name, "target name on another account");
+  EXPECT_THAT(*with(41).evidence, HasSubstr("KRB-ERROR 41"));
+  EXPECT_EQ(with(41).confidence, event::Confidence::proved);
+  EXPECT_EQ(with(37).name, "clock skew");
+  EXPECT_EQ(with(60).name, "Kerberos was offered and refused") << "an error that says nothing";
+  EXPECT_EQ(with(0).name, "Kerberos was offered and refused");
 }
 
 TEST(Reasons, DoNotTakeTheErrorOfAnotherServiceOrClient) {

@@ -45,7 +45,31 @@ struct OwnCapture {
   event::Service service;
   event::Outcome outcome;
   std::function<void(Conversation&)> talk;
+  std::function<void(Wire&)> before{};  ///< other connections of the client, before its logon
+  event::Text reason{};                 ///< where the capture shows one that is proved
 };
+
+std::string http_request(std::string_view start, std::string_view field, const Bytes& token) {
+  return std::string{start} + " HTTP/1.1\r\nHost: fs1.lab.test\r\n" + std::string{field} + ": NTLM " + to_base64(token) +
+         "\r\n\r\n";
+}
+void http_logon(Conversation& c, std::string_view start, std::string_view field, std::string_view refusal,
+                std::string_view answer) {
+  c.client(http_request(start, field, negotiate_message()));
+  c.server(std::string{refusal} + ": NTLM " + to_base64(challenge_message()) + "\r\nContent-Length: 0\r\n\r\n");
+  c.client(http_request(start, field, authenticate_message()));
+  c.server("HTTP/1.1 " + std::string{answer} + "\r\nContent-Length: 0\r\n\r\n");
+}
+
+/// The client asks a KDC for cifs/fs1.lab.test, which has no such service.
+void ask_in_vain(Wire& wire) {
+  Conversation kdc{wire, {{0x0a000011, 0x0a000002, 49'000, 88}}};
+  const Bytes request = krb_tgs_request("cifs", "fs1.lab.test");
+  const Bytes error = krb_error(7, "cifs", "fs1.lab.test");
+  kdc.client(joined({big(request.size(), 4), request}));
+  kdc.server(joined({big(error.size(), 4), error}));
+  kdc.close();
+}
 
 const std::vector<OwnCapture>& own_captures() {
   using event::Outcome;
@@ -97,12 +121,42 @@ const std::vector<OwnCapture>& own_captures() {
          c.client(ldap_sicily_bind(3, 0x8b, authenticate_message()));
          c.server(ldap_bind_answer(3, 0, {}));
        }},
+      {"winrm", 5985, Carrier::http, Service::winrm, Outcome::success,
+       [](Conversation& c) { http_logon(c, "POST /wsman", "Authorization", "HTTP/1.1 401 No\r\nWWW-Authenticate", "200 OK"); }},
+      {"http-proxy", 3128, Carrier::http_proxy, Service::http_proxy, Outcome::failure,
+       [](Conversation& c) {
+         http_logon(c, "GET http://web.lab.test/", "Proxy-Authorization", "HTTP/1.1 407 No\r\nProxy-Authenticate", "407 No");
+       }},
+      {"rpc-fragments", 49'155, Carrier::dcerpc, Service::dcerpc, Outcome::failure,
+       [](Conversation& c) {
+         const Bytes first = negotiate_message();
+         const Bytes last = authenticate_message();
+         const Bytes body = to_bytes(ByteView{rpc_bind(1, efsr_uuid(), {})}.subspan(16));
+         c.client(rpc(11, 1, body, ByteView{first}.first(20), 10, 6, 77, 1));
+         c.client(rpc(11, 1, Bytes(8), ByteView{first}.subspan(20), 10, 6, 77, 2));
+         c.server(rpc(12, 1, Bytes(24), challenge_message()));
+         c.client(rpc(16, 1, Bytes(4), {}, 10, 6, 77, 1));
+         c.client(rpc(16, 1, Bytes(4), last, 10, 6, 77, 2));
+         c.client(rpc_request(2, 1));
+         c.server(rpc_fault(2, 5));
+       }},
+      {"smb-kerberos-fallback", 445, Carrier::smb2, Service::smb, Outcome::success,
+       [](Conversation& c) {
+         c.server(smb2_negotiate_answer({}, 3));
+         c.client(smb2_setup_request(spnego_init(negotiate_message()), 1, 0));
+         c.server(smb2_setup_answer(spnego_resp(challenge_message()), 0xC0000016, 1, 9));
+         c.client(smb2_setup_request(spnego_resp(authenticate_message()), 2, 9));
+         c.server(smb2_setup_answer({}, 0, 2, 9));
+         c.client(smb2_tree_connect("\\\\fs1.lab.test\\share", 3, 9));
+       },
+       ask_in_vain, "target name not resolvable by Kerberos"},
   };
   return captures;
 }
 
 Bytes written(const OwnCapture& capture) {
   Wire wire;
+  if (capture.before) capture.before(wire);
   Conversation conversation{wire, {{0x0a000011, 0x0a000001, 50'000, capture.port}}};
   capture.talk(conversation);
   conversation.close();
@@ -143,6 +197,32 @@ TEST(OwnCaptures, GiveThreeMessagesAndOneLogonEach) {
     EXPECT_EQ(collector.events[0].outcome, capture.outcome) << capture.name;
     EXPECT_EQ(collector.events[0].server.service, capture.service) << capture.name;
     EXPECT_EQ(collector.events[0].account.name, "alice") << capture.name;
+    const bool proved = collector.events[0].reason.confidence == event::Confidence::proved;
+    EXPECT_EQ(proved ? collector.events[0].reason.name : event::Text{}, capture.reason) << capture.name;
+  }
+}
+
+/// curl, which shares no code with us, at servers of tests/captures/make_curl_mail.py.
+TEST(OwnCaptures, OfCurlsMailLogonsGiveOneLogonEach) {
+  struct Case {
+    std::string name;
+    Carrier carrier;
+    event::Outcome outcome;
+  };
+  for (const Case& c :
+       {Case{"curl-smtp", Carrier::smtp, event::Outcome::success}, Case{"curl-imap", Carrier::imap, event::Outcome::failure},
+        Case{"curl-pop3", Carrier::pop3, event::Outcome::success}}) {
+    Collector collector;
+    ASSERT_TRUE(collect(std::string{POSTERN_SOURCE_DIR} + "/tests/captures/" + c.name + ".pcap", collector)) << c.name;
+    ASSERT_EQ(collector.objects.size(), 3U) << c.name;
+    for (const MessageObject& object : collector.objects) EXPECT_EQ(object.transport, c.carrier) << c.name;
+    ASSERT_EQ(collector.events.size(), 1U) << c.name;
+    EXPECT_EQ(collector.events[0].outcome, c.outcome) << c.name;
+    EXPECT_EQ(collector.events[0].account.name, "alice") << c.name;
+    EXPECT_EQ(collector.events[0].account.domain, "LAB") << c.name;
+    EXPECT_EQ(collector.events[0].ntlm.version, event::NtlmVersion::ntlm_v2) << c.name;
+    for (const event::Finding& finding : collector.events[0].findings)
+      EXPECT_EQ(finding.severity, event::Severity::info) << finding.id;
   }
 }
 

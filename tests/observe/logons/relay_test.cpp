@@ -64,6 +64,12 @@ class Logon {
   bool accepted = false;
 };
 
+/// The time at which our two ends play, so that clocks on the wire and in the messages agree.
+constexpr std::uint32_t kWireSeconds = kNow.ticks() / FileTime::kTicksPerSecond - 11'644'473'600;
+struct LogonWire : Wire {
+  LogonWire() { seconds = kWireSeconds; }
+};
+
 /// A victim's browser on one side, HTTP or SMB2 to the target on the other.
 void relay_to_http(Wire& wire, const Logon& logon, std::uint32_t victim = kVictim, std::uint16_t port = 50'000,
                    std::string_view victims_host = "intranet", std::string_view victims_path = "/") {
@@ -144,13 +150,13 @@ void expect_named(const Seen& collector) {
 TEST(Relay, NamesVictimRelayHostAndTargetOverHttp) {
   const Logon logon;
   ASSERT_TRUE(logon.accepted) << "the target lets the relayed logon in";
-  Wire wire;
+  LogonWire wire;
   relay_to_http(wire, logon);
   expect_named(seen(wire));
 }
 
 TEST(Relay, NamesThemFromHttpToSmb) {
-  Wire wire;
+  LogonWire wire;
   relay_to_smb(wire, Logon{});
   const Seen collector = seen(wire);
   expect_named(collector);
@@ -161,7 +167,7 @@ TEST(Relay, NamesThemFromHttpToSmb) {
 
 TEST(Relay, IsSeenByTheResponseAloneWhereNoChallengeWas) {
   const Logon logon;
-  Wire wire;
+  LogonWire wire;
   Conversation v{wire, {{kVictim, kRelay, 50'000, 80}}};
   v.client(http_request("intranet", "/", logon.authenticate));
   Conversation t{wire, {{kRelay, kTarget, 50'001, 445}}};
@@ -177,7 +183,7 @@ TEST(Relay, IsSeenByTheResponseAloneWhereNoChallengeWas) {
 
 TEST(Relay, R29_NeitherChallengeNorResponseLeavesTheSensor) {
   const Logon logon;
-  Wire wire;
+  LogonWire wire;
   relay_to_http(wire, logon);
   const Seen collector = seen(wire);
   const std::string challenge = to_hex(ByteView{logon.challenge_message}.subspan(24, 8));
@@ -193,7 +199,7 @@ TEST(Relay, R29_NeitherChallengeNorResponseLeavesTheSensor) {
 }
 
 TEST(Relay, RaisesNothingForTheSameTrafficWithoutARelay) {
-  Wire wire;
+  LogonWire wire;
   straight(wire, Logon{1}, {{kVictim, kTarget, 50'000, 80}});
   straight(wire, Logon{2}, {{kVictim, kTarget, 50'001, 80}});
   const Seen collector = seen(wire);
@@ -202,11 +208,11 @@ TEST(Relay, RaisesNothingForTheSameTrafficWithoutARelay) {
 }
 
 TEST(Relay, RaisesNothingOnBothSidesOfAnAddressTranslation) {
-  Wire source;  // the client's address is another behind the gateway
+  LogonWire source;  // the client's address is another behind the gateway
   straight(source, Logon{}, {{kVictim, kTarget, 50'000, 80}, {kGateway, kTarget, 61'000, 80}});
   EXPECT_EQ(seen(source).events.size(), 2U);
   EXPECT_EQ(relays_in(seen(source)), 0U);
-  Wire destination;  // the server's address is another behind the gateway
+  LogonWire destination;  // the server's address is another behind the gateway
   straight(destination, Logon{}, {{kVictim, kGateway, 50'000, 80}, {kVictim, kTarget, 50'000, 80}});
   EXPECT_EQ(relays_in(seen(destination)), 0U);
 }
@@ -254,7 +260,7 @@ TEST(Relay, IsSeenWhereOneSidesNumbersWereCopiedOrAnotherProtocolCarriesIt) {
 }
 
 TEST(Relay, RaisesNothingForATapThatSeesEverythingTwice) {
-  Wire wire;
+  LogonWire wire;
   wire.tapped_twice = true;
   straight(wire, Logon{}, {{kVictim, kTarget, 50'000, 80}});
   const Seen collector = seen(wire);
@@ -263,14 +269,14 @@ TEST(Relay, RaisesNothingForATapThatSeesEverythingTwice) {
 }
 
 TEST(Relay, IsSeenAlsoWhereEverythingIsSeenTwice) {
-  Wire wire;
+  LogonWire wire;
   wire.tapped_twice = true;
   relay_to_http(wire, Logon{});
   expect_named(seen(wire));
 }
 
 TEST(Relay, RaisesNothingThroughAConfiguredProxy) {
-  Wire wire;
+  LogonWire wire;
   relay_to_http(wire, Logon{});
   LogonTrackerConfig config = test_config();
   config.proxies = {Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 0x42}}};
@@ -278,17 +284,40 @@ TEST(Relay, RaisesNothingThroughAConfiguredProxy) {
 }
 
 TEST(Relay, RaisesNothingWhereTheClientItselfAsksTheProxyToForward) {
-  Wire asked;
+  LogonWire asked;
   relay_to_http(asked, Logon{}, kVictim, 50'000, "proxy", "http://web1.example.org/");
   EXPECT_EQ(relays_in(seen(asked)), 0U);
-  Wire elsewhere;
+  LogonWire elsewhere;
   relay_to_http(elsewhere, Logon{}, kVictim, 50'000, "proxy", "http://another.example.org/");
   EXPECT_EQ(relays_in(seen(elsewhere)), 2U) << "asked for one host, and brought to another";
 }
 
+TEST(Relay, RaisesNothingForATunnelThatTheClientAskedFor) {
+  const auto through = [](bool asked) {
+    const Logon logon;
+    LogonWire wire;
+    Conversation v{wire, {{kVictim, kRelay, 50'000, 3128}}};
+    if (asked) {
+      v.client("CONNECT web1.example.org:80 HTTP/1.1\r\nHost: web1.example.org:80\r\n\r\n");
+      v.server("HTTP/1.1 200 Connection established\r\n\r\n");
+    }
+    Conversation t{wire, {{kRelay, kTarget, 50'001, 80}}};
+    for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.negotiate));
+    for (Conversation* c : {&t, &v}) c->server(http_challenge(logon.challenge_message));
+    for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.authenticate));
+    for (Conversation* c : {&t, &v}) c->server(kOk);
+    t.close();
+    v.close();
+    return seen(wire);
+  };
+  EXPECT_EQ(through(true).events.size(), 2U);
+  EXPECT_EQ(relays_in(through(true)), 0U);
+  EXPECT_EQ(relays_in(through(false)), 2U);
+}
+
 TEST(Relay, LearnsAReverseProxyFromManyClientsAndOneTarget) {
   const auto proxied = [](std::string_view host) {
-    Wire wire;
+    LogonWire wire;
     for (std::uint8_t i = 1; i <= 7; ++i) {
       relay_to_http(wire, Logon{i}, kVictim + i, static_cast<std::uint16_t>(50'000 + i), host);
       wire.seconds += 200;
@@ -298,13 +327,15 @@ TEST(Relay, LearnsAReverseProxyFromManyClientsAndOneTarget) {
   const Seen honest = proxied("web1.example.org");
   ASSERT_EQ(honest.events.size(), 14U);
   EXPECT_EQ(finding(honest.events[13], "relay"), nullptr) << "the host is known by now";
-  EXPECT_NE(finding(honest.events[0], "relay"), nullptr) << "nothing was known then";
+  ASSERT_NE(finding(honest.events[0], "relay"), nullptr) << "nothing was known then";
+  EXPECT_EQ(finding(honest.events[0], "relay")->severity, event::Severity::warning) << "it goes where the client wanted to";
   const Seen relay = proxied("intranet");
+  EXPECT_EQ(finding(relay.events[0], "relay")->severity, event::Severity::alarm);
   EXPECT_EQ(relays_in(relay), 14U) << "a host that passes on another name than it was called by is no reverse proxy";
 }
 
 TEST(Relay, IsNoProxyWhereLearningIsSwitchedOff) {
-  Wire wire;
+  LogonWire wire;
   for (std::uint8_t i = 1; i <= 7; ++i) {
     relay_to_http(wire, Logon{i}, kVictim + i, static_cast<std::uint16_t>(50'000 + i), "web1.example.org");
     wire.seconds += 200;
@@ -316,7 +347,7 @@ TEST(Relay, IsNoProxyWhereLearningIsSwitchedOff) {
 
 TEST(Relay, CallsAServerThatRepeatsItsChallengeNoRelay) {
   const Logon logon;
-  Wire wire;
+  LogonWire wire;
   straight(wire, logon, {{kVictim, kTarget, 50'000, 80}});
   Conversation c{wire, {{kVictim, kTarget, 50'001, 80}}};
   c.client(http_request("web1.example.org", "/", logon.negotiate));

@@ -59,6 +59,8 @@ class Conversation {
   void server(ByteView bytes) { send(Side::server, bytes, 0x18); }
   void client(std::string_view text) { client(as_bytes(text)); }
   void server(std::string_view text) { server(as_bytes(text)); }
+  /// So many bytes of the server that the capture has not.
+  void lose_of_server(std::uint32_t bytes) { server_sequence_ += bytes; }
   void close() {
     send(Side::client, {}, 0x11);
     send(Side::server, {}, 0x11);

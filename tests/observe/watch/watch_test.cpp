@@ -1,4 +1,5 @@
 // postern-watch as its users run it.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -6,9 +7,15 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <pty.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/text.hpp"
 #include "observe/capture/packets.hpp"
+#include "observe/carriers/frames.hpp"
+#include "observe/carriers/talks.hpp"
+#include "observe/logons/wire.hpp"
 #include "postern-watch/printer.hpp"
 #include "postern-watch/rotating_file.hpp"
 #include "support/paths.hpp"
@@ -127,6 +134,126 @@ TEST_F(WatchTest, StatisticsAreOneObjectOnStandardError) {
   EXPECT_EQ(statistics["connections"], 1);
   EXPECT_EQ(statistics["analysed"], 1);
   EXPECT_EQ(statistics["messages"], 1);
+}
+
+/// Logons of `clients` clients to 10.0.0.66, each brought on to 10.0.0.1 within the same second, three minutes from one to the
+/// next.
+Bytes forwarded(unsigned clients) {
+  observe::Wire wire;
+  const auto request = [](const Bytes& token) {
+    return "GET / HTTP/1.1\r\nHost: web1\r\nAuthorization: NTLM " + to_base64(token) + "\r\n\r\n";
+  };
+  for (unsigned i = 0; i < clients; ++i) {
+    const auto port = static_cast<std::uint16_t>(50'000 + i);
+    observe::Conversation victim{wire, {{0x0a000011 + i, 0x0a000042, port, 80}}};
+    observe::Conversation target{wire, {{0x0a000042, 0x0a000001, port, 80}}};
+    const Bytes challenge = observe::challenge_message(0x7111'2233'4455'6600 + i);
+    for (auto* c : {&victim, &target}) c->client(request(observe::negotiate_message()));
+    for (auto* c : {&target, &victim}) {
+      c->server("HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM " + to_base64(challenge) + "\r\nContent-Length: 0\r\n\r\n");
+    }
+    for (auto* c : {&victim, &target}) c->client(request(observe::authenticate_message()));
+    for (auto* c : {&target, &victim}) c->server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    target.close();
+    victim.close();
+    wire.seconds += 180;
+  }
+  return wire.bytes();
+}
+
+TEST_F(WatchTest, CountsAConnectionThatWasGivenUpBehindAGap) {
+  const auto given_up = [this](std::uint32_t lost) {
+    observe::Wire wire;
+    observe::Conversation c{wire, {{0x0a000011, 0x0a000001, 50'000, 3389}}};
+    c.client(observe::ts_request(observe::spnego_init(observe::negotiate_message())));
+    c.lose_of_server(lost);
+    c.server(observe::ts_request(observe::spnego_resp(observe::challenge_message())));
+    c.client(observe::ts_request(observe::spnego_resp(observe::authenticate_message())));
+    const Run seen = run("postern-watch", "--json --statistics --read " + write("rdp.pcap", wire.bytes()));
+    return nlohmann::json::parse(seen.err)["statistics"]["connections_given_up"].get<int>();
+  };
+  EXPECT_EQ(given_up(20), 1);
+  EXPECT_EQ(given_up(0), 0);
+}
+
+TEST_F(WatchTest, TakesAProxyThatIsNamedForNoRelayAndLearnsOthersOnlyWhereItMay) {
+  const std::string file = write("forwarded.pcap", forwarded(7));
+  const auto relays = [&](const std::string& options) {
+    const std::string out = run("postern-watch", "--json --read " + file + options).out;
+    std::size_t count = 0;
+    for (std::size_t at = out.find("\"id\":\"relay\""); at != std::string::npos; at = out.find("\"id\":\"relay\"", at + 1)) ++count;
+    return count;
+  };
+  const std::size_t unlearned = relays(" --no-learn-proxies");
+  EXPECT_EQ(unlearned, 14U) << "each of the seven, on both of its ways";
+  const std::size_t learned = relays("");
+  EXPECT_GT(learned, 0U) << "the first ones, while nothing was known";
+  EXPECT_LT(learned, unlearned);
+  EXPECT_EQ(relays(" --no-learn-proxies --proxy 10.0.0.66"), 0U);
+  EXPECT_EQ(relays(" --no-learn-proxies --proxy 10.0.0.67"), 14U) << "another host";
+  EXPECT_EQ(run("postern-watch", "--json --proxy nowhere --read " + file).code, 2);
+}
+
+/// What postern-watch writes to a terminal of 100 columns.
+std::string on_terminal(const char* term, std::vector<std::string> arguments) {
+  std::string program = std::string{POSTERN_BINARY_DIR} + "/bin/postern-watch";
+  std::vector<char*> argv{program.data()};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  winsize size{.ws_row = 30, .ws_col = 100, .ws_xpixel = 0, .ws_ypixel = 0};
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  if (child == 0) {
+    ::setenv("TERM", term, 1);
+    ::setenv("NO_COLOR", "1", 1);
+    ::execv(program.c_str(), argv.data());
+    ::_exit(127);
+  }
+  std::string out;
+  std::array<char, 4096> buffer{};
+  for (ssize_t count = 0; (count = ::read(terminal, buffer.data(), buffer.size())) > 0;)
+    out.append(buffer.data(), static_cast<std::size_t>(count));
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(terminal);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  return out;
+}
+
+TEST_F(WatchTest, PrintsATableOnATerminalUnlessLinesAreWanted) {
+  const std::string file = write("forwarded.pcap", forwarded(2));
+  const std::string table = on_terminal("xterm", {"--no-progress", "--read", file});
+  EXPECT_NE(table.find("4 logons  3 dependencies"), std::string::npos) << table;
+  EXPECT_NE(table.find("LAST"), std::string::npos);
+  EXPECT_NE(table.find("warning: a logon was relayed"), std::string::npos);
+  EXPECT_EQ(table.find('\x1b'), std::string::npos) << "no colours, and no second page for what is not live";
+  for (const std::string& lines : {on_terminal("xterm", {"--no-progress", "--lines", "--read", file}),
+                                   on_terminal("dumb", {"--no-progress", "--read", file})}) {
+    EXPECT_TRUE(lines.starts_with("TIME (UTC)")) << lines;
+  }
+}
+
+TEST_F(WatchTest, FillsAnInventoryOfWhichEachDependencyTellsItsStoryAndCure) {
+  const std::string store = " --store " + path("s.db");
+  ASSERT_EQ(run("postern-watch", "--json --read " + write("forwarded.pcap", forwarded(1)) + store).code, 0);
+  const auto inventory = nlohmann::json::parse(run("postern", "inventory --json" + store).out);
+  ASSERT_EQ(inventory["dependencies"].size(), 2U);
+  for (const auto& dependency : inventory["dependencies"]) {
+    const auto id = dependency["id"].get<std::string>();
+    const auto story = nlohmann::json::parse(run("postern", "explain --json " + id + store).out);
+    EXPECT_EQ(story["reasons"][0]["name"], "application-chose-ntlm") << "raw NTLM";
+    EXPECT_EQ(story["reasons"][0]["confidence"], "likely");
+    EXPECT_FALSE(story["cure"].empty());
+    EXPECT_NE(run("postern", "explain " + id + store).out.find("the cure:"), std::string::npos);
+  }
+  EXPECT_EQ(run("postern", "explain 0000000000000000" + store).code, 1);
+}
+
+TEST_F(WatchTest, PrintsALinePerLogonWhereStandardOutputIsNoTerminal) {
+  const Run seen = run("postern-watch", "--read " + write("forwarded.pcap", forwarded(2)));
+  EXPECT_TRUE(seen.out.starts_with("TIME (UTC)")) << seen.out;
+  EXPECT_EQ(std::ranges::count(seen.out, '\n'), 5);
+  EXPECT_EQ(seen.out.find('\x1b'), std::string::npos);
 }
 
 TEST_F(WatchTest, RotatesItsOutputBySizeAndKeepsSoMany) {
