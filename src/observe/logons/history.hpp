@@ -20,6 +20,7 @@ class History {
  public:
   static constexpr std::size_t kMaxServers = 8'192;
   static constexpr std::size_t kMaxPairs = 16'384;
+  static constexpr std::size_t kMaxHabits = 8'192;
   static constexpr std::size_t kMaxMachines = 8'192;
   static constexpr std::size_t kMaxCoerced = 1'024;
   static constexpr std::size_t kMaxBytes = std::size_t{3} << 19;  ///< of each of the tables
@@ -85,7 +86,7 @@ class History {
   BoundedTable<std::pair<Address, std::string>, AliasKnown> aliases_{kMaxServers, kMaxBytes};
   BoundedTable<std::string, Places> machines_{kMaxMachines, kMaxBytes};  ///< by NetBIOS name
   BoundedTable<std::pair<Address, Address>, std::uint32_t> good_logons_{kMaxPairs, 2 * kMaxBytes};
-  BoundedTable<std::tuple<Address, Address, Carrier>, Habits> habits_{kMaxPairs, 2 * kMaxBytes};
+  BoundedTable<std::tuple<Address, Address, Carrier>, Habits> habits_{kMaxHabits, 2 * kMaxBytes};
   BoundedTable<Address, std::vector<Coercion>> coerced_{kMaxCoerced, kMaxBytes};  ///< by who was called, the latest last
 };
 
