@@ -16,7 +16,7 @@ namespace postern::observe {
 class Clocks {
  public:
   static constexpr std::size_t kMaxClocks = 8'192;
-  static constexpr std::size_t kMaxBytes = std::size_t{3} << 20;
+  static constexpr std::size_t kMaxBytes = std::size_t{2} << 20;
   static constexpr std::uint64_t kSkewSeconds = 300;  ///< what Kerberos takes as well (RFC 4120, 3.1.3)
   /// Windows' clock stands still for up to 16 ms, so equal times of logons that follow at once say nothing.
   static constexpr std::uint64_t kSameSeconds = 2;

@@ -15,7 +15,7 @@ namespace postern::observe {
 class Reasons {
  public:
   static constexpr std::size_t kMaxClients = 8'192;
-  static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
+  static constexpr std::size_t kMaxBytes = std::size_t{3} << 20;
   static constexpr std::size_t kMaxAnswers = 16;           ///< kept of one client
   static constexpr std::uint64_t kRecentSeconds = 60;      ///< an error of the KDC explains a logon this long
   static constexpr std::uint64_t kTicketSeconds = 36'000;  ///< Windows keeps a ticket ten hours

@@ -34,7 +34,7 @@ struct Leg {
 class RelayDetector {
  public:
   static constexpr std::size_t kMaxDigests = 16'384;
-  static constexpr std::size_t kMaxDigestBytes = std::size_t{6} << 20;  ///< of challenges, and of proofs
+  static constexpr std::size_t kMaxDigestBytes = std::size_t{4} << 20;  ///< of challenges, and of proofs
   static constexpr std::size_t kMaxLegs = 4;                            ///< kept of one value
   static constexpr std::size_t kMaxForwarders = 1'024;
   static constexpr std::size_t kMaxForwarderBytes = std::size_t{1} << 20;

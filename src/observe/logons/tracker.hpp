@@ -57,7 +57,7 @@ struct LogonTrackerCounters {
 class LogonTracker final : public Witness {
  public:
   static constexpr std::size_t kMaxExchanges = 4096;  ///< that have not ended, at once
-  static constexpr std::size_t kMaxExchangeBytes = std::size_t{10} << 20;
+  static constexpr std::size_t kMaxExchangeBytes = std::size_t{18} << 20;
   static constexpr std::uint64_t kOutcomeSeconds = 30;    ///< of the capture's time, from AUTHENTICATE to "outcome unknown"
   static constexpr std::uint64_t kExchangeSeconds = 120;  ///< from an exchange's last message to its end
 
