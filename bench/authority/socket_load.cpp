@@ -32,7 +32,6 @@ struct Load {
 
 struct Seen {
   std::vector<double> milliseconds{};
-  std::uint64_t refused = 0;
 };
 
 [[noreturn]] void give_up(const std::string& why) {
@@ -60,7 +59,7 @@ void log_on_until(Clock::time_point end, const Load& load, int number, const NtH
     const ntlm::ConnectionFacts facts{{"192.0.2." + std::to_string(1 + number % 250), 50'000}, {"198.51.100.1", 443}, true};
     ntlm::Reply begun = need(connection.begin({load.service, ntlm::Carrier::ntlm, facts, to_bytes(client.negotiate_message())}));
     const auto* next = std::get_if<ntlm::Continue>(&begun);
-    if (next == nullptr) give_up("refused at begin");
+    if (next == nullptr) give_up("refused at begin: " + std::get<ntlm::Verdict>(begun).why);
     ntlm::InitiatorRandom random;
     random.client_challenge = environment.random_value<ntlm::ClientChallenge>();
     random.random_session_key = environment.random_value<ntlm::ExportedSessionKey>();
@@ -68,7 +67,7 @@ void log_on_until(Clock::time_point end, const Load& load, int number, const NtH
     const ntlm::Reply answer = need(
         connection.finish({next->handshake, to_bytes(proof.authenticate_message()), {bindings}, {"HTTP/www.lab.test"}, false}));
     const auto* verdict = std::get_if<ntlm::Verdict>(&answer);
-    if (verdict == nullptr || !verdict->allowed()) ++seen.refused;
+    if (verdict == nullptr || !verdict->allowed()) give_up(verdict == nullptr ? "no verdict" : verdict->why);
     seen.milliseconds.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
   }
 }
@@ -92,17 +91,12 @@ int run(const Load& load) {
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   std::vector<double> all;
-  std::uint64_t refused = 0;
-  for (const Seen& one : seen) {
-    all.insert(all.end(), one.milliseconds.begin(), one.milliseconds.end());
-    refused += one.refused;
-  }
+  for (const Seen& one : seen) all.insert(all.end(), one.milliseconds.begin(), one.milliseconds.end());
   std::ranges::sort(all);
-  std::printf(R"({"logons":%zu,"refused":%llu,"logons_per_second":%.1f,"p50_ms":%.3f,"p99_ms":%.3f})"
+  std::printf(R"({"logons":%zu,"logons_per_second":%.1f,"p50_ms":%.3f,"p99_ms":%.3f})"
               "\n",
-              all.size(), static_cast<unsigned long long>(refused), static_cast<double>(all.size()) / seconds, at(all, 0.50),
-              at(all, 0.99));
-  return refused == 0 ? 0 : 1;
+              all.size(), static_cast<double>(all.size()) / seconds, at(all, 0.50), at(all, 0.99));
+  return 0;
 }
 
 std::optional<int> number_in(const char* text, int most) {
