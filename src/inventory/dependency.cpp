@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -85,7 +86,16 @@ auto weight(const DatedReason& reason) {
   return std::tuple{confidence, reason.time, reason.reason.id, reason.reason.name, reason.reason.evidence};
 }
 
-auto weight(const event::Finding& finding) { return std::tie(finding.severity, finding.id, finding.text, finding.evidence); }
+/// Among equally severe findings what somebody did weighs more than how a client is set up.
+bool speaks_of_somebody(std::string_view id) {
+  constexpr std::string_view kBeginnings[] = {"relay", "reflection", "coercion", "mic-", "pass-the-hash", "response-replayed"};
+  return std::ranges::any_of(kBeginnings, [&](std::string_view beginning) { return id.starts_with(beginning); });
+}
+
+auto weight(const event::Finding& finding) {
+  return std::tuple_cat(std::tuple{finding.severity, speaks_of_somebody(finding.id)},
+                        std::tie(finding.id, finding.text, finding.evidence));
+}
 
 template <typename T>
 void keep_heavier(std::optional<T>& into, const std::optional<T>& from) {

@@ -79,6 +79,22 @@ TEST(Dependency, TheReasonOfTheHighestConfidenceStaysAndTheLaterOfEqualOnes) {
   EXPECT_EQ(sum.reason->reason.id, 1U);
 }
 
+TEST(Dependency, OfEquallySevereFindingsWhatSomebodyDidStaysWhicheverCameFirst) {
+  event::LogonEvent relayed = alice_at(10);
+  relayed.findings = {{"relay", event::Severity::warning, "", {}}};
+  event::LogonEvent moved = alice_at(20);
+  moved.findings = {{"workstation-elsewhere", event::Severity::warning, "", {}}};
+  for (const bool relay_first : {true, false}) {
+    Dependency sum = dependency_of(relay_first ? relayed : moved);
+    combine(sum, dependency_of(relay_first ? moved : relayed));
+    EXPECT_EQ(sum.finding->id, "relay");
+  }
+  moved.findings[0].severity = event::Severity::alarm;
+  Dependency sum = dependency_of(relayed);
+  combine(sum, dependency_of(moved));
+  EXPECT_EQ(sum.finding->id, "workstation-elsewhere") << "severity comes first";
+}
+
 TEST(Dependency, TheWorstFindingAndTheNewestExampleStay) {
   event::LogonEvent alarm = alice_at(10);
   alarm.findings = {{"x", event::Severity::alarm, "relay", {}}, {"y", event::Severity::info, "guest", {}}};
