@@ -34,11 +34,6 @@ FileTime now() {
   return FileTime::from_unix_microseconds(std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count());
 }
 
-std::string time_of_day(FileTime time) {
-  constexpr std::size_t kAt = 11, kLength = 8;  // of RFC 3339
-  return time.to_rfc3339().substr(kAt, kLength);
-}
-
 void watch(Reader& reader) {
   const auto take = [&reader](std::span<const observe::capture::Packet> packets) { reader.observer->on_packets(packets); };
   while (!g_stop) {

@@ -1,12 +1,12 @@
 #include "postern-watch/session.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <optional>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/ip_network.hpp"
 #include "postern-watch/report.hpp"
 #include "postern-watch/screen.hpp"
 
@@ -22,11 +22,9 @@ void fill_random(std::span<std::uint8_t> bytes) {
 }
 
 std::optional<observe::Address> address_of(const std::string& text) {
-  observe::Address address;
-  if (::inet_pton(AF_INET6, text.c_str(), address.bytes.data()) == 1) return address;
-  address.bytes[10] = address.bytes[11] = 0xff;
-  if (::inet_pton(AF_INET, text.c_str(), address.bytes.data() + 12) == 1) return address;
-  return std::nullopt;
+  const auto parsed = IpAddress::parse(text);
+  if (!parsed) return std::nullopt;
+  return observe::Address{parsed->bytes()};
 }
 
 std::string host_name() {

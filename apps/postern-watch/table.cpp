@@ -94,14 +94,9 @@ std::string why(const event::Reason& reason) {
   return printable(reason.name.value_or(""));
 }
 
-std::string time_of_day(const std::optional<event::Timestamp>& time) {
-  constexpr std::size_t kAt = 11, kLength = 8;  // of RFC 3339
-  return time ? time->file_time().to_rfc3339().substr(kAt, kLength) : std::string{"?"};
-}
-
 Cells cells_of(const Dependency& d) {
   Cells cells;
-  cells[kLast] = time_of_day(d.last_seen);
+  cells[kLast] = d.last_seen ? time_of_day(d.last_seen->file_time()) : "?";
   cells[kCount] = std::to_string(d.events);
   if (d.key.other) {
     cells[kClient] = "(others)";
@@ -211,6 +206,11 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
 }
 
 }  // namespace
+
+std::string time_of_day(FileTime time) {
+  constexpr std::size_t kAt = 11, kLength = 8;  // of RFC 3339
+  return time.to_rfc3339().substr(kAt, kLength);
+}
 
 std::size_t display_width(std::string_view utf8) {
   std::size_t width = 0;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_time.hpp"
 #include "event/logon_event.hpp"
 #include "inventory/dependency.hpp"
 
@@ -23,6 +24,8 @@ struct Pane {
   Colour colour = Colour::off;
 };
 
+/// "09:15:42", UTC.
+[[nodiscard]] std::string time_of_day(FileTime time);
 /// Columns that `utf8` takes on a terminal: two for wide characters, none for combining ones.
 [[nodiscard]] std::size_t display_width(std::string_view utf8);
 /// `utf8` in exactly `width` columns: filled with blanks, or cut with an ellipsis at its end.

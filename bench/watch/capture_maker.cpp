@@ -190,12 +190,7 @@ Result<CaptureMade> make_capture(const CapturePlan& plan, const std::string& cap
   Random loss{plan.seed ^ 0x5eed};  // of its own, so that the same packets are made whether or not some are lost
   Random disorder{plan.seed ^ 0xd150};
   CaptureMade made;
-  Bytes head;
-  put_le(head, 0xa1b2c3d4, 4);
-  put_le(head, 0x0004'0002, 4);
-  put_le(head, 0, 8);
-  put_le(head, 65'535, 4);
-  put_le(head, 1, 4);
+  const Bytes head = pcap_head(65'535);
   std::fwrite(head.data(), 1, head.size(), capture.get());
   made.bytes = head.size();
   std::vector<Flow> live;

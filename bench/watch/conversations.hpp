@@ -44,6 +44,17 @@ inline void put_be(Bytes& out, std::uint64_t value, unsigned count) {
   for (unsigned i = count; i > 0; --i) out.push_back(static_cast<std::uint8_t>(value >> (8 * (i - 1))));
 }
 
+/// The head of a pcap file (draft-ietf-opsawg-pcap) of Ethernet packets of at most `snap_bytes`.
+inline Bytes pcap_head(std::uint32_t snap_bytes) {
+  Bytes head;
+  put_le(head, 0xa1b2c3d4, 4);
+  put_le(head, 0x0004'0002, 4);
+  put_le(head, 0, 8);
+  put_le(head, snap_bytes, 4);
+  put_le(head, 1, 4);
+  return head;
+}
+
 /// One NTLM logon. No response is computed from a password: they are random.
 struct Logon {
   std::string version{}, user{}, domain{}, workstation{}, server{};

@@ -22,15 +22,7 @@ constexpr std::size_t kSegmentBytes = 1'400;
 
 class Writer {
  public:
-  Writer() {
-    Bytes head;
-    put_le(head, 0xa1b2c3d4, 4);
-    put_le(head, 0x0004'0002, 4);
-    put_le(head, 0, 8);
-    put_le(head, 262'144, 4);
-    put_le(head, 1, 4);
-    write(head);
-  }
+  Writer() { write(pcap_head(262'144)); }
   /// An IPv4 packet in Ethernet. `fragment` is the header's field of flags and offset.
   void packet(std::uint8_t protocol, std::uint32_t from, std::uint32_t to, ByteView payload, std::uint16_t fragment = 0) {
     Bytes out;

@@ -33,6 +33,15 @@ Chunk next_of(Reserve& reserve) {
   return chunk;
 }
 
+/// Where the system has no page that fork() wipes nothing is kept, and each call is one of the source.
+void expect_nothing_is_kept(Reserve& reserve) {
+  for (int i = 1; i <= 3; ++i) {
+    g_calls = 0;
+    static_cast<void>(next_of(reserve));
+    EXPECT_EQ(g_calls, 1);
+  }
+}
+
 TEST(Entropy, EachByteOfABlockIsHandedOutOnceInItsOrder) {
   g_next = 0;
   g_calls = 0;
@@ -50,7 +59,7 @@ TEST(Entropy, EachByteOfABlockIsHandedOutOnceInItsOrder) {
 
 TEST(Entropy, WhatWasHandedOutIsWipedAndWhatIsKeptIsNotYetGiven) {
   Reserve reserve{&count_up};
-  if (reserve.kept().empty()) GTEST_SKIP() << "this system keeps nothing";
+  if (reserve.kept().empty()) return expect_nothing_is_kept(reserve);
   for (std::size_t given = 8; given <= Reserve::kBlockBytes - 8; given += 8) {
     g_calls = 0;
     const Chunk chunk = next_of(reserve);
@@ -119,7 +128,7 @@ TEST(Entropy, AChildOfForkNeverGivesWhatItsParentGives) {
 TEST(Entropy, AWipedReserveAsksAnewInTheChild) {
   // The same with a source of which both ends know what comes: the child's page is empty, so its source is called.
   Reserve reserve{&count_up};
-  if (reserve.kept().empty()) GTEST_SKIP() << "this system keeps nothing";
+  if (reserve.kept().empty()) return expect_nothing_is_kept(reserve);
   static_cast<void>(next_of(reserve));
   const pid_t child = fork();
   ASSERT_GE(child, 0);

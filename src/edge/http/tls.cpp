@@ -1,7 +1,6 @@
 #include "edge/http/tls.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <map>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -10,6 +9,7 @@
 #include <openssl/x509v3.h>
 #include <set>
 
+#include "base/ip_network.hpp"
 #include "edge/binding/binding.hpp"
 #include "edge/http/message.hpp"
 
@@ -215,8 +215,7 @@ SslPtr new_upstream_connection(SSL_CTX* context, const UpstreamConfig& upstream)
   SslPtr ssl{SSL_new(context)};
   if (!ssl) return nullptr;
   const std::string& name = upstream.server_name.empty() ? upstream.host : upstream.server_name;
-  unsigned char address[16];
-  const bool is_address = inet_pton(AF_INET, name.c_str(), address) == 1 || inet_pton(AF_INET6, name.c_str(), address) == 1;
+  const bool is_address = IpAddress::parse(name).has_value();
   const bool set = is_address
                        ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str()) == 1
                        : SSL_set1_host(ssl.get(), name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl.get(), name.c_str()) == 1;

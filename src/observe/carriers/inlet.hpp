@@ -188,26 +188,21 @@ class RecordAnalyzer : public Analyzer {
     front.witness.on_note(connection_, seen);
   }
   /// Bytes were lost and records cannot be found again.
-  void give_up(const Front& front, Carrier carrier) {
-    NoteSeen seen;
-    seen.kind = NoteSeen::Kind::given_up;
-    seen.carrier = carrier;
-    seen.moment = front.moment_of(0);
-    note(front, std::move(seen));
-    finish();
-  }
-  void finish_encrypted(const Front& front, Carrier carrier) {
-    NoteSeen seen;
-    seen.kind = NoteSeen::Kind::encrypted_from_here;
-    seen.carrier = carrier;
-    seen.moment = front.moment_of(0);
-    note(front, std::move(seen));
-    finish();
-  }
+  void give_up(const Front& front, Carrier carrier) { finish_with(front, carrier, NoteSeen::Kind::given_up); }
+  void finish_encrypted(const Front& front, Carrier carrier) { finish_with(front, carrier, NoteSeen::Kind::encrypted_from_here); }
 
   Connection connection_;
 
  private:
+  void finish_with(const Front& front, Carrier carrier, NoteSeen::Kind kind) {
+    NoteSeen seen;
+    seen.kind = kind;
+    seen.carrier = carrier;
+    seen.moment = front.moment_of(0);
+    note(front, std::move(seen));
+    finish();
+  }
+
   std::array<Inlet, 2> inlets_{};
   bool done_ = false;
 };

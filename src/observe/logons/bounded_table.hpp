@@ -22,7 +22,7 @@ struct DigestHash {
 template <typename Key, typename Value>
 class BoundedTable {
  public:
-  /// At most `limit` entries; with what weigh() is told they hold, at most `bytes_max` bytes, or one entry.
+  /// At most `limit` entries; they and what weigh() is told that they hold take at most `bytes_max` bytes, or are one entry.
   explicit BoundedTable(std::size_t limit, std::size_t bytes_max) : limit_{limit}, bytes_max_{bytes_max} {}
 
   /// The entry, or null.
@@ -35,7 +35,7 @@ class BoundedTable {
   /// The entry, made if it was not there.
   [[nodiscard]] Value& at(const Key& key) {
     if (Value* known = find(key); known != nullptr) return *known;
-    if (entries_.size() >= limit_) drop_oldest();
+    while (!entries_.empty() && (entries_.size() >= limit_ || bytes() + kEntryBytes > bytes_max_)) drop_oldest();
     const auto place = order_.insert(order_.end(), key);
     return entries_.emplace(key, Entry{Value{}, place, 0}).first->second.value;
   }

@@ -1,9 +1,8 @@
 #include "observe/logons/exchange.hpp"
 
-#include <arpa/inet.h>
-#include <array>
 #include <string_view>
 
+#include "base/ip_network.hpp"
 #include "base/text.hpp"
 
 namespace postern::observe {
@@ -151,11 +150,7 @@ event::LogonEvent event_of(const Exchange& exchange) {
 
 bool is_address_literal(std::string_view host) {
   if (host.starts_with('[')) return true;
-  std::array<std::uint8_t, 16> bytes{};
-  const std::string text{host};
-  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 || inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return true;
-  const std::string without_port{host_of(host)};
-  return inet_pton(AF_INET, without_port.c_str(), bytes.data()) == 1;
+  return IpAddress::parse(host_of(host)).has_value();
 }
 
 SpnParts parts_of_spn(std::string_view spn) {

@@ -40,6 +40,19 @@ TEST(BoundedTable, R36_HoldsAtMostSoManyEntriesAndOneHoweverLarge) {
   EXPECT_NE(table.find(3), nullptr);
 }
 
+TEST(BoundedTable, R36_HoldsItsBytesWhereNobodyWeighsTheEntries) {
+  BoundedTable<int, int> table{1'000'000, kBytes};
+  for (int i = 0; i < 10'000; ++i) {
+    table.at(i) = i;
+    ASSERT_LE(table.bytes(), kBytes);
+  }
+  EXPECT_GT(table.size(), 100U);
+  BoundedTable<int, int> tiny{10, 1};
+  tiny.at(1) = 1;
+  tiny.at(2) = 2;
+  EXPECT_EQ(tiny.size(), 1U) << "one entry there always is";
+}
+
 TEST(BoundedTable, WhatWasAskedForStaysLonger) {
   BoundedTable<int, int> table{3, kBytes};
   for (int i = 0; i < 3; ++i) table.at(i) = i;

@@ -1,4 +1,5 @@
 // Each finding with a logon that shows it, and a twin, one field away, that does not. signals_test.cpp has those that compare.
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -306,18 +307,24 @@ TEST(LogonTracker, GivesAnEventWithoutOutcomeWhenTimeHasPassed) {
   EXPECT_EQ(collector.events[0].outcome, event::Outcome::unknown);
 }
 
-TEST(LogonTracker, R36_KeepsALimitedNumberOfExchangesAndCountsTheOthers) {
-  Collector collector;
-  LogonTracker tracker{test_config(), collector};
+/// Begins `count` exchanges, each on a connection of its own.
+void begin_exchanges(LogonTracker& tracker, std::size_t count, const std::string& target, const std::function<void()>& each) {
   const Bytes message = negotiate_of({});
   MessageSeen seen;
   seen.message = message;
   seen.moment = {1, FileTime{1}};
+  seen.target = target;
   Connection connection = connection_to(445);
-  for (std::uint64_t i = 1; i <= LogonTracker::kMaxExchanges + 10; ++i) {
-    connection.id = i;
+  for (connection.id = 1; connection.id <= count; ++connection.id) {
     tracker.on_message(connection, seen);
+    each();
   }
+}
+
+TEST(LogonTracker, R36_KeepsALimitedNumberOfExchangesAndCountsTheOthers) {
+  Collector collector;
+  LogonTracker tracker{test_config(), collector};
+  begin_exchanges(tracker, LogonTracker::kMaxExchanges + 10, {}, [] {});
   EXPECT_EQ(tracker.counters().exchanges_evicted, 10U);
   EXPECT_LE(tracker.held_bytes(), LogonTracker::kMaxExchangeBytes);
 }
@@ -325,17 +332,8 @@ TEST(LogonTracker, R36_KeepsALimitedNumberOfExchangesAndCountsTheOthers) {
 TEST(LogonTracker, R36_ExchangesThatSayMuchAreFewerAtOnceAndTheOthersAreCounted) {
   Collector collector;
   LogonTracker tracker{test_config(), collector};
-  const Bytes message = negotiate_of({});
-  MessageSeen seen;
-  seen.message = message;
-  seen.moment = {1, FileTime{1}};
-  seen.target.assign(20'000, 'x');
-  Connection connection = connection_to(445);
-  for (std::uint64_t i = 1; i <= 2'000; ++i) {
-    connection.id = i;
-    tracker.on_message(connection, seen);
-    ASSERT_LE(tracker.held_bytes(), LogonTracker::kMaxExchangeBytes + 1024);
-  }
+  begin_exchanges(tracker, 2'000, std::string(20'000, 'x'),
+                  [&] { ASSERT_LE(tracker.held_bytes(), LogonTracker::kMaxExchangeBytes + 1024); });
   EXPECT_GT(tracker.counters().exchanges_evicted, 500U);
   EXPECT_LT(tracker.counters().exchanges_evicted, 1'500U);
 }

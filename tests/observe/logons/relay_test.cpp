@@ -225,17 +225,22 @@ TEST(Relay, RaisesNothingWhereATranslationChangesBothEndsOfAConnection) {
   EXPECT_EQ(relays_in(collector), 0U) << "the packets of one TCP connection, under two names";
 }
 
-TEST(Relay, IsSeenWhereThatHostEndsTheConnectionAndBeginsAnother) {
-  const Logon logon;
-  Wire wire;  // the same bytes between the same ends as above, in two connections
-  Conversation v{wire, {{kVictim, kGateway, 50'000, 80}}};
-  Conversation t{wire, {{kRelay, kTarget, 61'000, 8'080}}};
+/// What the victim says to `v` goes on to `t`, byte for byte, and back.
+void forward(Conversation& v, Conversation& t, const Logon& logon) {
   for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.negotiate));
   for (Conversation* c : {&t, &v}) c->server(http_challenge(logon.challenge_message));
   for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.authenticate));
   for (Conversation* c : {&t, &v}) c->server(kOk);
   t.close();
   v.close();
+}
+
+TEST(Relay, IsSeenWhereThatHostEndsTheConnectionAndBeginsAnother) {
+  const Logon logon;
+  Wire wire;  // the same bytes between the same ends as above, in two connections
+  Conversation v{wire, {{kVictim, kGateway, 50'000, 80}}};
+  Conversation t{wire, {{kRelay, kTarget, 61'000, 8'080}}};
+  forward(v, t, logon);
   EXPECT_EQ(relays_in(seen(wire)), 2U);
 }
 
@@ -246,12 +251,7 @@ TEST(Relay, IsSeenWhereOneSidesNumbersWereCopiedOrAnotherProtocolCarriesIt) {
   Conversation v{copied, {{kVictim, kGateway, 50'000, 80}}};
   copied.client_numbers = victims;
   Conversation t{copied, {{kRelay, kTarget, 61'000, 8'080}}};
-  for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.negotiate));
-  for (Conversation* c : {&t, &v}) c->server(http_challenge(logon.challenge_message));
-  for (Conversation* c : {&v, &t}) c->client(http_request("web1.example.org", "/", logon.authenticate));
-  for (Conversation* c : {&t, &v}) c->server(kOk);
-  t.close();
-  v.close();
+  forward(v, t, logon);
   EXPECT_EQ(relays_in(seen(copied)), 2U);
   Wire crossed;  // both numbers, from HTTP to SMB: no packet was forwarded there
   crossed.numbers_step = 0;
