@@ -23,7 +23,7 @@ constexpr int kRoundsDefault = 7, kRoundsMin = 1, kRoundsMax = 101;
 constexpr double kSecondsDefault = 0.3, kSecondsMax = 60;
 
 constexpr std::string_view kUsage =
-    "Usage: postern bench handshake|verify|batch|seal|sign|heap|detection [--rounds N] [--seconds S] [--json]\n"
+    "Usage: postern bench handshake|verify|batch|seal|sign|heap|detection|policy|watch [--rounds N] [--seconds S] [--json]\n"
     "\n"
     "  handshake   whole NTLMv2 logons a second, client and server, on one thread\n"
     "  verify      the server's part alone: from NEGOTIATE to the verdict\n"
