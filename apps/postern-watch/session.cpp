@@ -3,19 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/ip_network.hpp"
+#include "entropy/entropy.hpp"
 #include "postern-watch/report.hpp"
 #include "postern-watch/screen.hpp"
 
 namespace postern::watch {
 namespace {
 
-/// At most 256 bytes, which getrandom gives whole or not at all once the machine has started.
 void fill_random(std::span<std::uint8_t> bytes) {
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+  if (!entropy::from_system(bytes)) {
     say("the kernel gives no random numbers");
     ::_exit(kFault);
   }

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <memory>
 #include <optional>
-#include <sys/random.h>
 #include <thread>
 #include <utility>
 
 #include "base/file_time.hpp"
+#include "entropy/entropy.hpp"
 #include "event/export/forms.hpp"
 #include "event/export/pseudonym_key.hpp"
 #include "event/export/pseudonyms.hpp"
@@ -132,8 +132,7 @@ class Printer {
 
 Result<DigestKey> key_of_this_run() {
   DigestKey key;
-  const auto bytes = key.reveal_for_writing();
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+  if (!entropy::from_system(key.reveal_for_writing())) {
     return fail(ErrorCode::io, "--pseudonymise", Error::kNoOffset, "the system gives no random numbers");
   }
   return key;

@@ -3,11 +3,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <sys/random.h>
 #include <unistd.h>
 #include <utility>
 #include <variant>
 
+#include "entropy/entropy.hpp"
 #include "ntlm/initiator.hpp"
 #include "ntlm/spnego_initiator.hpp"
 #include "postern/outgoing.hpp"
@@ -18,13 +18,7 @@ namespace postern::cli {
 namespace {
 
 Result<void> fill_random(MutableByteView bytes) {
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t count = ::getrandom(bytes.data() + filled, bytes.size() - filled, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(ErrorCode::internal, "the kernel gives no random numbers");
-    filled += static_cast<std::size_t>(count);
-  }
+  if (!entropy::from_system(bytes)) return fail(ErrorCode::internal, "the kernel gives no random numbers");
   return {};
 }
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <limits>
 #include <map>
-#include <sys/random.h>
 #include <utility>
 
+#include "entropy/entropy.hpp"
 #include "inventory/database.hpp"
 
 namespace postern::inventory {
@@ -121,9 +121,7 @@ void bind_all(Query& query, const Dependency& d) {
 
 Result<std::string> random_name() {
   std::array<std::uint8_t, 16> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return fail(ErrorCode::io, "the operating system gives no random bytes");
-  }
+  if (!entropy::from_system(bytes)) return fail(ErrorCode::io, "the operating system gives no random bytes");
   return to_hex(bytes);
 }
 

@@ -5,13 +5,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <poll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
 #include "edge/ipc/client/socket_owner.hpp"
+#include "entropy/entropy.hpp"
 
 namespace postern::ipc {
 namespace {
@@ -75,15 +75,7 @@ Result<void> receive_all(int fd, MutableByteView bytes, Clock::time_point deadli
 
 ntlm::RequestNonce random_nonce() {
   std::array<std::uint8_t, ntlm::RequestNonce::kSize> bytes{};
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t got = getrandom(bytes.data() + filled, bytes.size() - filled, 0);
-    if (got > 0) {
-      filled += static_cast<std::size_t>(got);
-    } else if (got < 0 && errno != EINTR) {
-      std::abort();  // a kernel without random numbers: nothing that follows would be safe
-    }
-  }
+  if (!entropy::from_system(bytes)) std::abort();  // a kernel without random numbers: nothing that follows would be safe
   return ntlm::RequestNonce{bytes};
 }
 

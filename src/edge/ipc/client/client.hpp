@@ -13,7 +13,7 @@ namespace postern::ipc {
 
 inline constexpr std::uint32_t kDefaultDeadlineMs = 10'000;
 
-/// 16 bytes from getrandom(2).
+/// 16 bytes of the system (entropy::from_system).
 [[nodiscard]] ntlm::RequestNonce random_nonce();
 
 /// One connection, one request at a time, from one thread. A handshake lives on the connection that began it, so any failure closes
